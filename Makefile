@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup engine images demo demo-down test lint unit molecule docs clean
+SHELL := /bin/bash
+
+PLATFORMS := debian12 debian13
+PLATFORM ?= debian13
+SCENARIO ?= default
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.venv/ready: .config/requirements-dev.txt
+	@tools/venv.sh
+
+setup: .venv/ready ## virtual environment with pinned tools, collections
+	@tools/fetch_collections.py
+
+engine:
+	@tools/engine.sh
+
+images: engine ## test images of all platforms, built once
+	@set -e; for platform in $(PLATFORMS); do molecule/images/build.sh $$platform; done
+
+demo: setup engine ## a WordPress blog over HTTPS in one container (LEMP_DEMO_HTTP_PORT, LEMP_DEMO_HTTPS_PORT)
+	@tools/demo.sh up
+
+demo-down: ## remove the demo container and its secrets
+	@tools/demo.sh down
+
+lint: setup ## ansible-lint, yamllint, ruff, mypy, docs, changelog
+	@tools/lint.sh
+
+unit: setup ## unit, property, template and contract tests
+	@python -m pytest -q tests/unit
+
+molecule: setup engine ## one scenario on one platform: SCENARIO=nginx PLATFORM=debian13
+	@molecule/images/build.sh $(PLATFORM)
+	@tools/molecule.sh $(SCENARIO) $(PLATFORM)
+
+test: setup images ## everything that CI runs
+	@tools/test.sh
+
+docs: setup ## write the generated tables into the READMEs
+	@python tools/readme.py
+
+clean: ## remove what was made here: caches, environment, collections, demo and test containers
+	@tools/clean.sh

@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+  name: certificates
+  short_description: Make certificate requests from sites
+  version_added: 0.1.0
+  author: lemp.stack authors
+  description:
+    - >-
+      Projects C(lemp_sites) onto the input C(certbot_certificates) of role P(lemp.stack.certbot#role). The result
+      holds private keys where sites bring their own.
+  options:
+    _input:
+      description: The sites of the stack, as described in the collection's README under "The site".
+      type: list
+      elements: dict
+      required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the result for one static site
+  ansible.builtin.debug:
+    msg: "{{ [{'name': 'docs', 'domains': ['docs.example.org'], 'kind': 'static'}] | lemp.stack.certificates }}"
+"""
+
+RETURN = r"""
+  _value:
+    description: One certificate per site.
+    type: list
+    elements: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.lemp.stack.plugins.module_utils._projection import certificates
+from ansible_collections.lemp.stack.plugins.plugin_utils._filter import site_filter
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"certificates": site_filter(certificates)}

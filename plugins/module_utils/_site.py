@@ -1,0 +1,433 @@
+# GNU General Public License v3.0+ (see LICENSE)
+"""The site: one checked, completed description that every role's input is projected from.
+
+Pure functions. ``complete`` turns the ``lemp_sites`` a user wrote into items in which every key is present; the functions
+below it project completed items onto the input of one role each.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Site = dict[str, Any]
+
+SITES_ROOT = "/srv/www"
+TLS_ROOT = "/etc/ssl/lemp"
+
+KINDS = ("php", "static", "proxy")
+APPS = ("wordpress", "php")
+ENGINES = ("mariadb",)
+ISSUERS = ("selfsigned", "files")
+WORDPRESS_SOURCES = ("package", "archive")
+
+# Private memory of one PHP worker in MiB before anything was measured; see field notes on PHP workers: 40 to 64 MB are
+# published for WordPress, 20 to 40 MB for small applications.
+WORKER_MEMORY_MB = {"wordpress": 64, "php": 48}
+
+# What WordPress, its upgrader and ordinary PHP applications use on their own schema; nothing global, no GRANT OPTION.
+DATABASE_PRIVILEGES = (
+    "ALTER",
+    "CREATE",
+    "CREATE TEMPORARY TABLES",
+    "CREATE VIEW",
+    "DELETE",
+    "DROP",
+    "INDEX",
+    "INSERT",
+    "LOCK TABLES",
+    "REFERENCES",
+    "SELECT",
+    "SHOW VIEW",
+    "TRIGGER",
+    "UPDATE",
+)
+
+# Accounts that Debian, Ubuntu and EL ship; a site of that name would take over a system user, group or schema.
+RESERVED_NAMES = frozenset(
+    "adm apache audio backup bin cdrom certbot chrony crontab daemon dba dbus dialout dip disk docker fax floppy ftp games "
+    "git gnats halt information_schema input irc kmem kvm list lp mail man memcached messagebus mysql netdev news nginx "
+    "nobody nogroup operator performance_schema php plugdev polkitd postfix postgres proxy redis render root rtkit sasl "
+    "sgx shadow shutdown src ssh sshd staff sudo sync sys syslog systemd tape test tss tty users utmp uucp uuidd valkey "
+    "video voice wheel www".split()
+)
+
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,30}")
+USER_PATTERN = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+DOMAIN_PATTERN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+URL_PATTERN = re.compile(r"(https?)://(\[[0-9a-f:]+\]|[^/:\s?#]+)(?::(\d{1,5}))?")
+PROXY_PATTERN = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?|http://unix:/[\w./-]+")
+PATH_PATTERN = re.compile(r"/[\w.@+/-]+")
+HOST_PATTERN = re.compile(r"[A-Za-z0-9_.:%/-]+")
+SETTING_PATTERN = re.compile(r"[A-Za-z0-9_.]+")
+SOCKET_PATTERN = re.compile(r"/[\w./-]+")
+
+# key: type, or a nested table; `dict` leaves the keys to the user
+SITE_KEYS: dict[str, Any] = {
+    "name": str,
+    "domains": list,
+    "url": str,
+    "kind": str,
+    "app": str,
+    "user": str,
+    "root": str,
+    "wordpress": {
+        "title": str,
+        "admin_user": str,
+        "admin_email": str,
+        "admin_password": str,
+        "language": str,
+        "source": str,
+        "archive_url": str,
+        "archive_checksum": str,
+        "table_prefix": str,
+    },
+    "php": {
+        "version": str,
+        "worker_memory_mb": int,
+        "max_children": int,
+        "weight": int,
+        "memory_limit_mb": int,
+        "max_execution_time_seconds": int,
+        "extensions": list,
+        "settings": dict,
+    },
+    "database": {
+        "engine": str,
+        "name": str,
+        "user": str,
+        "password": str,
+        "host": str,
+        "client_hosts": list,
+    },
+    "tls": {"issuer": str, "certificate_pem": str, "key_pem": str},
+    "nginx": {
+        "client_max_body_size_mb": int,
+        "hsts_max_age_seconds": int,
+        "static_max_age_seconds": int,
+        "upload_paths": list,
+    },
+    "proxy": {"url": str, "timeout_seconds": int},
+}
+
+TYPE_NAMES = {str: "a string", int: "a whole number", list: "a list of strings", dict: "a dictionary"}
+
+
+class SiteError(ValueError):
+    """A site cannot be used as written; the message is one sentence naming the key, its value and the remedy."""
+
+
+def complete(sites: Any) -> list[Site]:
+    """Check ``lemp_sites`` and fill in everything that was left out.
+
+    :param sites: the list as the user wrote it.
+    :returns: one dict per site with every key present; ``php``, ``database``, ``wordpress`` and ``proxy`` are ``None``
+        where they do not apply.
+    :raises SiteError: the first thing that is wrong.
+    """
+    if isinstance(sites, (str, Mapping)) or not isinstance(sites, Sequence):
+        raise SiteError(f"lemp_sites is {_show(sites)}, but must be a list of sites, each with a name and domains.")
+    completed = [_complete_site(index, site) for index, site in enumerate(sites)]
+    _refuse_shared(completed, "name", lambda site: [site["name"]], "give each site a name of its own")
+    _refuse_shared(completed, "user", lambda site: [site["user"]], "give each site a Unix user of its own")
+    _refuse_shared(completed, "domain", lambda site: site["domains"], "a domain can belong to one site only")
+    with_database = [site for site in completed if site["database"]]
+    _refuse_shared(with_database, "database", lambda site: [site["database"]["name"]], "give each site its own database")
+    _refuse_shared(with_database, "database user", lambda site: [site["database"]["user"]], "give each site its own user")
+    return completed
+
+
+def _complete_site(index: int, site: Any) -> Site:
+    if not isinstance(site, Mapping):
+        raise SiteError(f"lemp_sites[{index}] is {_show(site)}, but must be a dictionary with a name and domains.")
+    where = f"lemp_sites[{index}]" + (f" ({site['name']})" if isinstance(site.get("name"), str) else "")
+    _check_keys(where, site, SITE_KEYS)
+    name = _name(where, site)
+    domains = _domains(where, site)
+    app = _choice(where, site, "app", APPS, default=None)
+    kind = _choice(where, site, "kind", KINDS, default="php")
+    if app and kind != "php":
+        raise SiteError(f"{where}: kind is {_show(kind)}, but app {app} needs PHP; leave kind out or remove app.")
+    for key, applies in (("php", kind == "php"), ("proxy", kind == "proxy"), ("wordpress", app == "wordpress")):
+        if key in site and not applies:
+            raise SiteError(f"{where}: {key} is set, but the site is {_kind_sentence(kind, app)}; remove {key} or change that.")
+    home = f"{SITES_ROOT}/{name}"
+    issuer = _choice(where, site.get("tls", {}), "tls.issuer", ISSUERS, default="selfsigned")
+    wordpress = _wordpress(where, site) if app == "wordpress" else None
+    return {
+        "name": name,
+        "user": _matching(where, site, "user", USER_PATTERN, default=name, remedy="use lower-case letters, digits, _ and -"),
+        "home": home,
+        "domains": domains,
+        "url": _url(where, site, domains),
+        "kind": kind,
+        "app": app,
+        "root": _root(where, site, home, wordpress),
+        "wordpress": wordpress,
+        "php": _php(where, site, app) if kind == "php" else None,
+        "database": _database(where, site, name, app),
+        "tls": _tls(where, site, name, issuer),
+        "nginx": _nginx(where, site, app, issuer),
+        "proxy": _proxy(where, site) if kind == "proxy" else None,
+    }
+
+
+def _kind_sentence(kind: str, app: str | None) -> str:
+    return f"of kind {kind}" + (f" with app {app}" if app else " without an app")
+
+
+def _check_keys(where: str, given: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> None:
+    for key, value in given.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys are {', '.join(sorted(known))}."
+            raise SiteError(f"{where}: unknown key {prefix}{key}; {hint}")
+        expected = known[key]
+        kind = dict if isinstance(expected, Mapping) else expected
+        is_right = isinstance(value, Mapping) if kind is dict else isinstance(value, kind)
+        if kind is int and isinstance(value, bool):
+            is_right = False
+        if kind is list and is_right:
+            is_right = all(isinstance(entry, str) for entry in value)
+        if not is_right:
+            shown = "not shown" if key in ("password", "admin_password", "key_pem") else _show(value)
+            hint = " (quote it)" if kind is str and isinstance(value, (int, float)) else ""
+            raise SiteError(f"{where}: {prefix}{key} is {shown}, but must be {TYPE_NAMES[kind]}{hint}.")
+        if isinstance(expected, Mapping):
+            _check_keys(where, value, expected, prefix=f"{prefix}{key}.")
+
+
+def _show(value: Any) -> str:
+    text = repr(str(value)) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _name(where: str, site: Mapping[str, Any]) -> str:
+    if "name" not in site:
+        raise SiteError(f"{where}: name is missing; give the site a short name such as shop.")
+    name: str = site["name"]
+    if not NAME_PATTERN.fullmatch(name):
+        raise SiteError(
+            f"{where}: name is {_show(name)}, but a Unix user, a database and files are named after it; "
+            "use 1 to 31 lower-case letters, digits or _, beginning with a letter."
+        )
+    if name in RESERVED_NAMES:
+        raise SiteError(f"{where}: name {_show(name)} belongs to the operating system or the database; choose another name.")
+    return name
+
+
+def _domains(where: str, site: Mapping[str, Any]) -> list[str]:
+    domains: list[str] = list(site.get("domains", []))
+    if not domains:
+        raise SiteError(f"{where}: domains is missing or empty; list at least one domain, the canonical one first.")
+    for domain in domains:
+        if not DOMAIN_PATTERN.fullmatch(domain):
+            raise SiteError(
+                f"{where}: domains contains {_show(domain)}, which is no domain name; write it in lower case, "
+                "without scheme, port or path, internationalised names in Punycode."
+            )
+    return domains
+
+
+def _choice(where: str, given: Mapping[str, Any], dotted: str, choices: Sequence[str], default: str | None) -> Any:
+    value = given.get(dotted.rpartition(".")[2], default)
+    if value is not None and value not in choices:
+        raise SiteError(f"{where}: {dotted} is {_show(value)}, but must be one of {', '.join(choices)}.")
+    return value
+
+
+def _matching(
+    where: str, given: Mapping[str, Any], dotted: str, pattern: re.Pattern[str], default: str | None, remedy: str
+) -> Any:
+    value = given.get(dotted.rpartition(".")[2], default)
+    if value is not None and not pattern.fullmatch(value):
+        raise SiteError(f"{where}: {dotted} is {_show(value)}, which cannot be used; {remedy}.")
+    return value
+
+
+def _number(
+    where: str, given: Mapping[str, Any], dotted: str, default: int | None, low: int, high: int
+) -> int | None:
+    value = given.get(dotted.rpartition(".")[2], default)
+    if value is not None and not low <= value <= high:
+        raise SiteError(f"{where}: {dotted} is {value}, but must lie between {low} and {high}.")
+    return value
+
+
+def _url(where: str, site: Mapping[str, Any], domains: list[str]) -> str:
+    url: str = site.get("url", f"https://{domains[0]}")
+    match = URL_PATTERN.fullmatch(url)
+    if not match or match[1] != "https" or match[2] != domains[0] or not 0 < int(match[3] or 443) < 65536:
+        raise SiteError(
+            f"{where}: url is {_show(url)}, but must be https:// and the first domain ({domains[0]}), "
+            "with a port where visitors use another one than 443, and without a path."
+        )
+    return url
+
+
+def _root(where: str, site: Mapping[str, Any], home: str, wordpress: Mapping[str, Any] | None) -> str:
+    if wordpress:
+        if "root" in site:
+            raise SiteError(f"{where}: root is set, but app wordpress decides its own document root; remove root.")
+        return "/usr/share/wordpress" if wordpress["source"] == "package" else f"{home}/public"
+    if site.get("app") == "php" and "root" not in site:
+        raise SiteError(f"{where}: app php serves an existing directory; name it in root, or use kind: php for an empty one.")
+    root: str = _matching(where, site, "root", PATH_PATTERN, f"{home}/public", "write an absolute path without blanks")
+    if ".." in root.split("/") or root.rstrip("/").count("/") < 2:
+        raise SiteError(f"{where}: root is {_show(root)}; name a directory of its own at least two levels below /.")
+    return root.rstrip("/")
+
+
+def _wordpress(where: str, site: Mapping[str, Any]) -> Site:
+    given = site.get("wordpress", {})
+    for key in ("title", "admin_user", "admin_email", "admin_password"):
+        if not given.get(key):
+            remedy = "take it from a vault" if key == "admin_password" else "WordPress cannot be installed without it"
+            raise SiteError(f"{where}: wordpress.{key} is missing; {remedy}.")
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", given["admin_email"]):
+        raise SiteError(f"{where}: wordpress.admin_email is {_show(given['admin_email'])}, which is no e-mail address.")
+    source = _choice(where, given, "wordpress.source", WORDPRESS_SOURCES, default="package")
+    if source == "archive" and not (given.get("archive_url") and given.get("archive_checksum")):
+        raise SiteError(
+            f"{where}: wordpress.source is 'archive', which needs wordpress.archive_url and wordpress.archive_checksum "
+            "(sha256:... of the file)."
+        )
+    checksum = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+    return {
+        "title": given["title"],
+        "admin_user": _matching(
+            where, given, "wordpress.admin_user", re.compile(r"[\w.@ -]{1,60}"), None, "use letters, digits, _ . @ and -"
+        ),
+        "admin_email": given["admin_email"],
+        "admin_password": given["admin_password"],
+        "language": _matching(
+            where, given, "wordpress.language", re.compile(r"[a-zA-Z_]{2,20}"), "en_US", "use a locale such as de_DE"
+        ),
+        "source": source,
+        "archive_url": given.get("archive_url"),
+        "archive_checksum": _matching(
+            where, given, "wordpress.archive_checksum", checksum, None, "write sha256: and 64 hexadecimal digits"
+        ),
+        "table_prefix": _matching(
+            where, given, "wordpress.table_prefix", re.compile(r"\w{1,32}"), "wp_", "use letters, digits and _"
+        ),
+    }
+
+
+def _php(where: str, site: Mapping[str, Any], app: str | None) -> Site:
+    given = site.get("php", {})
+    settings = dict(given.get("settings", {}))
+    for key, value in settings.items():
+        if not SETTING_PATTERN.fullmatch(str(key)) or not isinstance(value, (str, int, float, bool)) or "\n" in str(value):
+            raise SiteError(f"{where}: php.settings has {_show(key)} set to {_show(value)}; use php.ini names and plain values.")
+    worker_memory = _number(
+        where, given, "php.worker_memory_mb", WORKER_MEMORY_MB.get(app or "php", WORKER_MEMORY_MB["php"]), 4, 65536
+    )
+    return {
+        "version": _matching(
+            where, given, "php.version", re.compile(r"\d\.\d"), "", 'write major.minor in quotes, such as "8.4"'
+        ),
+        "worker_memory_mb": worker_memory,
+        "max_children": _number(where, given, "php.max_children", None, 1, 10000),
+        "weight": _number(where, given, "php.weight", 1, 1, 1000),
+        "memory_limit_mb": _number(where, given, "php.memory_limit_mb", 256, 16, 65536),
+        "max_execution_time_seconds": _number(where, given, "php.max_execution_time_seconds", 60, 1, 86400),
+        "extensions": list(given.get("extensions", [])),
+        "settings": settings,
+    }
+
+
+def _database(where: str, site: Mapping[str, Any], name: str, app: str | None) -> Site | None:
+    if "database" not in site and app != "wordpress":
+        return None
+    given = site.get("database", {})
+    if not given.get("password"):
+        raise SiteError(f"{where}: database.password is missing; set it, best from a vault.")
+    if re.search(r"[\x00-\x1f\x7f]", given["password"]):
+        raise SiteError(f"{where}: database.password contains a control character; use printable characters only.")
+    identifier = re.compile(r"[A-Za-z0-9_]{1,64}")
+    user = _matching(where, given, "database.user", re.compile(r"[A-Za-z0-9_]{1,32}"), name, "use letters, digits and _")
+    database = _matching(where, given, "database.name", identifier, name, "use up to 64 letters, digits or _")
+    if database in RESERVED_NAMES or database == "sys":
+        raise SiteError(f"{where}: database.name {_show(database)} belongs to the server; choose another name.")
+    if user in ("root", "mysql", "mariadb_sys"):
+        raise SiteError(f"{where}: database.user {_show(user)} is an administrator of the server; choose another name.")
+    host = _matching(where, given, "database.host", HOST_PATTERN, "localhost", "use a host name or an address")
+    client_hosts = list(given.get("client_hosts", ["localhost"]))
+    for client in client_hosts:
+        if not HOST_PATTERN.fullmatch(client):
+            raise SiteError(f"{where}: database.client_hosts contains {_show(client)}; use host names, addresses or a.b.c.%.")
+    if host != "localhost" and "client_hosts" not in given:
+        raise SiteError(
+            f"{where}: database.host is {_show(host)}, so the site connects over the network; "
+            "list in database.client_hosts the addresses it connects from."
+        )
+    return {
+        "engine": _choice(where, given, "database.engine", ENGINES, default="mariadb"),
+        "name": database,
+        "user": user,
+        "password": given["password"],
+        "host": host,
+        "client_hosts": client_hosts,
+    }
+
+
+def _tls(where: str, site: Mapping[str, Any], name: str, issuer: str) -> Site:
+    given = site.get("tls", {})
+    for key, marker in (("certificate_pem", "CERTIFICATE-----"), ("key_pem", "PRIVATE KEY-----")):
+        if issuer == "files" and marker not in given.get(key, ""):
+            raise SiteError(f"{where}: tls.{key} holds no PEM text, but tls.issuer is 'files'; give it the file's content.")
+        if issuer != "files" and key in given:
+            raise SiteError(f"{where}: tls.{key} is set, but tls.issuer is {_show(issuer)}; set it to files or remove the key.")
+    return {
+        "issuer": issuer,
+        "certificate_pem": given.get("certificate_pem"),
+        "key_pem": given.get("key_pem"),
+        "certificate": f"{TLS_ROOT}/{name}/fullchain.pem",
+        "key": f"{TLS_ROOT}/{name}/privkey.pem",
+    }
+
+
+def _nginx(where: str, site: Mapping[str, Any], app: str | None, issuer: str) -> Site:
+    given = site.get("nginx", {})
+    upload_paths = list(given.get("upload_paths", []))
+    for path in upload_paths:
+        if not re.fullmatch(r"/[\w./-]+/", path):
+            raise SiteError(f"{where}: nginx.upload_paths contains {_show(path)}; write URL paths such as /uploads/.")
+    if app == "wordpress":
+        upload_paths.append("/wp-content/uploads/")
+    # A browser that once saw HSTS refuses to go on past a certificate it does not trust, so a self-signed site sends none.
+    hsts = 0 if issuer == "selfsigned" else 63072000
+    return {
+        "client_max_body_size_mb": _number(where, given, "nginx.client_max_body_size_mb", 64, 1, 102400),
+        "hsts_max_age_seconds": _number(where, given, "nginx.hsts_max_age_seconds", hsts, 0, 315360000),
+        "static_max_age_seconds": _number(where, given, "nginx.static_max_age_seconds", 604800, 0, 31536000),
+        "upload_paths": upload_paths,
+    }
+
+
+def _proxy(where: str, site: Mapping[str, Any]) -> Site:
+    given = site.get("proxy", {})
+    if "url" not in given:
+        raise SiteError(f"{where}: proxy.url is missing; a proxy site needs the address of what it stands in front of.")
+    return {
+        "url": _matching(
+            where, given, "proxy.url", PROXY_PATTERN, None, "write http://host:port without a path, or http://unix:/path"
+        ),
+        "timeout_seconds": _number(where, given, "proxy.timeout_seconds", 60, 1, 86400),
+    }
+
+
+def _refuse_shared(sites: list[Site], what: str, values: Any, remedy: str) -> None:
+    owners: dict[str, str] = {}
+    for site in sites:
+        for value in values(site):
+            if value in owners:
+                raise SiteError(
+                    f"lemp_sites: {what} {_show(value)} is used by {owners[value]} and by {site['name']}; {remedy}."
+                    if owners[value] != site["name"] or what == "name"
+                    else f"lemp_sites ({site['name']}): {what} {_show(value)} is listed twice; list it once."
+                )
+            owners[value] = site["name"]
