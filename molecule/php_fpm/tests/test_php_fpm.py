@@ -1,0 +1,112 @@
+"""Each pool answers on its own socket, as its own user, and reaches nothing of its neighbour."""
+
+import json
+
+import pytest
+
+SITES = ("shop", "blog")
+
+
+@pytest.fixture(scope="module")
+def version(host):
+    return host.check_output("ls /etc/php").split()[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def files_of_the_sites(host):
+    for site in SITES:
+        host.check_output(f"install -d -o root -g {site} -m 0750 /srv/www/{site}")
+        host.check_output(f"printf 'secret of {site}' > /srv/www/{site}/secret && chown root:{site} /srv/www/{site}/secret && chmod 0640 /srv/www/{site}/secret")
+
+
+def run_php(host, site, code, name="t.php"):
+    """Run PHP code in a site's pool and return its output."""
+    path = f"/srv/www/{site}/{name}"
+    host.check_output("printf '%%s' %s > %s && chown root:%s %s && chmod 0640 %s", f"<?php {code}", path, site, path, path)
+    result = host.run(
+        f"SCRIPT_FILENAME={path} SCRIPT_NAME=/{name} REQUEST_METHOD=GET cgi-fcgi -bind -connect /run/php-fpm/{site}.sock"
+    )
+    return result.stdout.replace("\r", "").partition("\n\n")[2]
+
+
+def ini(host, site, key):
+    return run_php(host, site, f"echo ini_get('{key}');")
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_pool_answers_as_its_own_user(host, site):
+    assert run_php(host, site, "echo posix_getpwuid(posix_geteuid())['name'];") == site
+
+
+@pytest.mark.parametrize(("site", "other"), [("shop", "blog"), ("blog", "shop")])
+def test_pool_cannot_read_its_neighbours_files_sessions_or_socket(host, site, other):
+    assert "secret of" not in run_php(host, site, f"echo file_get_contents('/srv/www/{other}/secret');")
+    assert run_php(host, site, f"echo file_get_contents('/srv/www/{site}/secret');") == f"secret of {site}"
+    for path in (f"/srv/www/{other}/secret", f"/var/lib/php-fpm/{other}/session", f"/var/lib/php-fpm/{other}/tmp"):
+        assert host.run(f"runuser -u {site} -- ls -l {path}").rc != 0
+    assert host.run(f"runuser -u {site} -- cgi-fcgi -bind -connect /run/php-fpm/{other}.sock").rc != 0
+
+
+def test_neighbours_cached_script_is_not_run(host):
+    run_php(host, "blog", "echo 'code of blog';", "cached.php")
+    run_php(host, "blog", "echo 'code of blog';", "cached.php")
+    assert "code of blog" not in run_php(host, "shop", "include '/srv/www/blog/cached.php';")
+
+
+def test_open_basedir_stops_reading_the_system(host):
+    assert "root:" not in run_php(host, "shop", "echo file_get_contents('/etc/passwd');")
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_session_temporary_file_and_log_lie_in_the_pools_own_directories(host, site):
+    run_php(host, site, "session_start(); $_SESSION['a'] = 1;")
+    assert host.check_output(f"ls /var/lib/php-fpm/{site}/session").startswith("sess_")
+    assert run_php(host, site, "echo tempnam(sys_get_temp_dir(), 'x');").startswith(f"/var/lib/php-fpm/{site}/tmp/")
+    run_php(host, site, "error_log('written by the test');")
+    assert "written by the test" in host.file(f"/var/log/php-fpm/{site}.error.log").content_string
+
+
+def test_status_page_shows_the_planned_workers(host, version):
+    command = "SCRIPT_FILENAME=/fpm_status SCRIPT_NAME=/fpm_status QUERY_STRING=json REQUEST_METHOD=GET cgi-fcgi -bind -connect /run/php-fpm/blog.sock"
+    status = json.loads(host.check_output(command).replace("\r", "").partition("\n\n")[2])
+    assert status["pool"] == "blog"
+    pool = host.file(f"/etc/php/{version}/fpm/pool.d/lemp-blog.conf").content_string
+    assert "pm.max_children = 2\n" in pool
+    assert "pm = ondemand\n" in pool
+
+
+def test_values_reach_php(host):
+    assert ini(host, "shop", "date.timezone") == "Europe/Berlin"
+    assert ini(host, "shop", "default_charset") == "ISO-8859-15"
+    assert ini(host, "blog", "default_charset") == "UTF-8"
+    assert ini(host, "shop", "expose_php") in ("", "0")
+    assert ini(host, "shop", "display_errors") in ("", "0")
+    assert ini(host, "shop", "post_max_size") == "64M"
+    assert ini(host, "blog", "max_execution_time") == "10"
+    assert run_php(host, "shop", "echo (int) opcache_get_status()['opcache_enabled'];") == "1"
+    assert run_php(host, "shop", "echo (int) (extension_loaded('mysqli') && extension_loaded('mbstring'));") == "1"
+
+
+def test_slow_request_leaves_a_stack_trace(host):
+    run_php(host, "shop", "sleep(7); echo 'done';", "slow.php")
+    assert "slow.php" in host.file("/var/log/php-fpm/shop.slow.log").content_string
+
+
+def test_request_past_its_limit_is_ended(host):
+    assert "never" not in run_php(host, "blog", "sleep(20); echo 'never';", "endless.php")
+
+
+def test_logs_are_rotated(host):
+    assert "shop.error.log" in host.run("logrotate -d /etc/logrotate.d/lemp-php-fpm").stderr
+
+
+def test_distributions_own_pool_is_gone_and_nothing_listens_on_the_network(host, version):
+    assert not host.file(f"/etc/php/{version}/fpm/pool.d/www.conf").exists
+    ports = {line.split()[3].rpartition(":")[2] for line in host.check_output("ss -Hltn").splitlines()}
+    assert ports <= {"22"}
+
+
+def test_pools_survive_a_restart_of_the_service(host, version):
+    host.check_output(f"systemctl restart php{version}-fpm")
+    assert run_php(host, "shop", "echo 'up';") == "up"
+    assert host.service(f"php{version}-fpm").is_enabled
