@@ -54,6 +54,9 @@ RESERVED_NAMES = frozenset(
     "video voice wheel www".split()
 )
 
+# Users that no site can be named after, because of their hyphen or underscore, but that could be written as `user`.
+RESERVED_USER_PREFIXES = ("_", "systemd-", "www-data")
+
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,30}")
 USER_PATTERN = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 DOMAIN_PATTERN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -83,6 +86,7 @@ SITE_KEYS: dict[str, Any] = {
         "archive_url": str,
         "archive_checksum": str,
         "table_prefix": str,
+        "file_mods": bool,
     },
     "php": {
         "version": str,
@@ -112,7 +116,9 @@ SITE_KEYS: dict[str, Any] = {
     "proxy": {"url": str, "timeout_seconds": int},
 }
 
-TYPE_NAMES = {str: "a string", int: "a whole number", list: "a list of strings", dict: "a dictionary"}
+SECRET_KEYS = frozenset({"password", "admin_password", "key_pem"})
+
+TYPE_NAMES = {str: "a string", int: "a whole number", bool: "true or false", list: "a list of strings", dict: "a dictionary"}
 
 
 class SiteError(ValueError):
@@ -128,7 +134,7 @@ def complete(sites: Any) -> list[Site]:
     :raises SiteError: the first thing that is wrong.
     """
     if isinstance(sites, (str, Mapping)) or not isinstance(sites, Sequence):
-        raise SiteError(f"lemp_sites is {_show(sites)}, but must be a list of sites, each with a name and domains.")
+        raise SiteError(f"lemp_sites is {_kind_of(sites)}, but must be a list of sites, each with a name and domains.")
     completed = [_complete_site(index, site) for index, site in enumerate(sites)]
     _refuse_shared(completed, "name", lambda site: [site["name"]], "give each site a name of its own")
     _refuse_shared(completed, "user", lambda site: [site["user"]], "give each site a Unix user of its own")
@@ -141,8 +147,9 @@ def complete(sites: Any) -> list[Site]:
 
 def _complete_site(index: int, site: Any) -> Site:
     if not isinstance(site, Mapping):
-        raise SiteError(f"lemp_sites[{index}] is {_show(site)}, but must be a dictionary with a name and domains.")
-    where = f"lemp_sites[{index}]" + (f" ({site['name']})" if isinstance(site.get("name"), str) else "")
+        raise SiteError(f"lemp_sites[{index}] is {_kind_of(site)}, but must be a dictionary with a name and domains.")
+    given_name = site.get("name")
+    where = f"lemp_sites[{index}]" + (f" ({given_name})" if isinstance(given_name, str) and given_name.isprintable() else "")
     _check_keys(where, site, SITE_KEYS)
     name = _name(where, site)
     domains = _domains(where, site)
@@ -158,7 +165,7 @@ def _complete_site(index: int, site: Any) -> Site:
     wordpress = _wordpress(where, site) if app == "wordpress" else None
     return {
         "name": name,
-        "user": _matching(where, site, "user", USER_PATTERN, default=name, remedy="use lower-case letters, digits, _ and -"),
+        "user": _user(where, site, name),
         "home": home,
         "domains": domains,
         "url": _url(where, site, domains),
@@ -192,14 +199,29 @@ def _check_keys(where: str, given: Mapping[str, Any], known: Mapping[str, Any], 
         if kind is list and is_right:
             is_right = all(isinstance(entry, str) for entry in value)
         if not is_right:
-            shown = "not shown" if key in ("password", "admin_password", "key_pem") else _show(value)
+            shown = "not shown" if key in SECRET_KEYS else _kind_of(value) if isinstance(expected, Mapping) else _show(value)
             hint = " (quote it)" if kind is str and isinstance(value, (int, float)) else ""
             raise SiteError(f"{where}: {prefix}{key} is {shown}, but must be {TYPE_NAMES[kind]}{hint}.")
         if isinstance(expected, Mapping):
             _check_keys(where, value, expected, prefix=f"{prefix}{key}.")
 
 
+def _kind_of(value: Any) -> str:
+    """Name the kind of a value that is not shown, because there may be a password in it."""
+    if isinstance(value, Mapping):
+        return "a dictionary"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, Sequence):
+        return "a list"
+    return str(value)
+
+
 def _show(value: Any) -> str:
+    if isinstance(value, Mapping) or (
+        isinstance(value, Sequence) and not all(isinstance(entry, (str, int)) for entry in value)
+    ):
+        return _kind_of(value)
     text = repr(str(value)) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -216,6 +238,13 @@ def _name(where: str, site: Mapping[str, Any]) -> str:
     if name in RESERVED_NAMES:
         raise SiteError(f"{where}: name {_show(name)} belongs to the operating system or the database; choose another name.")
     return name
+
+
+def _user(where: str, site: Mapping[str, Any], name: str) -> str:
+    user: str = _matching(where, site, "user", USER_PATTERN, default=name, remedy="use lower-case letters, digits, _ and -")
+    if user in RESERVED_NAMES or user.startswith(RESERVED_USER_PREFIXES):
+        raise SiteError(f"{where}: user {_show(user)} belongs to the operating system; choose another user.")
+    return user
 
 
 def _domains(where: str, site: Mapping[str, Any]) -> list[str]:
@@ -242,15 +271,13 @@ def _matching(
     where: str, given: Mapping[str, Any], dotted: str, pattern: re.Pattern[str], default: str | None, remedy: str
 ) -> Any:
     value = given.get(dotted.rpartition(".")[2], default)
-    if value is not None and not pattern.fullmatch(value):
+    if value != default and not pattern.fullmatch(value):
         raise SiteError(f"{where}: {dotted} is {_show(value)}, which cannot be used; {remedy}.")
     return value
 
 
-def _number(
-    where: str, given: Mapping[str, Any], dotted: str, default: int | None, low: int, high: int
-) -> int | None:
-    value = given.get(dotted.rpartition(".")[2], default)
+def _number(where: str, given: Mapping[str, Any], dotted: str, default: int | None, low: int, high: int) -> int | None:
+    value: int | None = given.get(dotted.rpartition(".")[2], default)
     if value is not None and not low <= value <= high:
         raise SiteError(f"{where}: {dotted} is {value}, but must lie between {low} and {high}.")
     return value
@@ -313,6 +340,7 @@ def _wordpress(where: str, site: Mapping[str, Any]) -> Site:
         "table_prefix": _matching(
             where, given, "wordpress.table_prefix", re.compile(r"\w{1,32}"), "wp_", "use letters, digits and _"
         ),
+        "file_mods": given.get("file_mods", False),
     }
 
 
@@ -321,7 +349,9 @@ def _php(where: str, site: Mapping[str, Any], app: str | None) -> Site:
     settings = dict(given.get("settings", {}))
     for key, value in settings.items():
         if not SETTING_PATTERN.fullmatch(str(key)) or not isinstance(value, (str, int, float, bool)) or "\n" in str(value):
-            raise SiteError(f"{where}: php.settings has {_show(key)} set to {_show(value)}; use php.ini names and plain values.")
+            raise SiteError(
+                f"{where}: php.settings has {_show(key)} set to {_show(value)}; use php.ini names and plain values."
+            )
     worker_memory = _number(
         where, given, "php.worker_memory_mb", WORKER_MEMORY_MB.get(app or "php", WORKER_MEMORY_MB["php"]), 4, 65536
     )

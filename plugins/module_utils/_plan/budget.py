@@ -8,6 +8,7 @@ Values are cautious starting points: the sum of all charges and the reserve neve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .capacity import MIB, Capacity, read_capacity
@@ -22,6 +23,8 @@ NGINX_CONNECTIONS = 2048
 FASTCGI_BUFFERS = 256 * 1024
 
 PHP_MASTER = 32 * MIB
+PHP_WORKER_MB = 48
+OPCACHE_SIZES_MB = (256, 128, 64)
 CHILDREN_PER_CPU = 8
 PHP_SHARE = 0.5
 
@@ -60,7 +63,28 @@ def make_plan(facts: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str
     unknown = sorted(set(services) - set(KNOWN_SERVICES) - {"host"})
     if unknown:
         raise ValueError(f"lemp_services names {unknown[0]}, but the plan knows {', '.join(KNOWN_SERVICES)} and host.")
-    return _Planner(read_capacity(facts, services.get("host") or {}), services).plan()
+    for name, given in services.items():
+        if given is not None and not isinstance(given, Mapping):
+            raise ValueError(f"lemp_services.{name} is {given!r}, but must be a dictionary of that service's inputs.")
+    planner = _Planner(read_capacity(facts, services.get("host") or {}), services)
+    for opcache_mb in OPCACHE_SIZES_MB:
+        if opcache_mb > planner.preferred_opcache_mb():
+            continue
+        try:
+            return planner.plan(opcache_mb)
+        except Infeasible:
+            if opcache_mb == OPCACHE_SIZES_MB[-1]:
+                raise
+    raise AssertionError("the smallest OPcache was tried")
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """One PHP-FPM pool: bytes of one worker, its share of the workers, and the number of workers if the user pinned it."""
+
+    worker: int
+    weight: int
+    pinned: int | None
 
 
 class _Planner:
@@ -70,14 +94,14 @@ class _Planner:
         self.available = capacity.memory - capacity.reserve
         self.explain: dict[str, Any] = {}
 
-    def plan(self) -> dict[str, Any]:
-        opcache = self._opcache()
+    def plan(self, opcache_mb: int) -> dict[str, Any]:
+        opcache = self._opcache(opcache_mb)
         fixed = self._fixed_charges(opcache)
         pools = self._pools()
         pool_floor = self._pool_floor()
         elastic = self.available - sum(fixed.values()) - int(pool_floor * MARIADB_POOL_OVERHEAD)
         children = self._children(pools, elastic)
-        used_by_pools = {name: count * self._worker_bytes(pools[name]) for name, count in children.items()}
+        used_by_pools = {name: count * pools[name].worker for name, count in children.items()}
         total_children = sum(children.values())
         connections = self._connections(total_children)
         charges = dict(fixed)
@@ -123,47 +147,80 @@ class _Planner:
             charges["mariadb"] = MARIADB_BASE
         return charges
 
-    def _opcache(self) -> dict[str, int]:
-        small, large = self.capacity.memory < 1024 * MIB, self.capacity.memory >= 8192 * MIB
-        size = 64 if small else 256 if large else 128
-        self._say("opcache.memory_consumption_mb", size, "memory", "64 MB below 1 GiB of RAM, 256 MB from 8 GiB, else 128 MB")
+    def preferred_opcache_mb(self) -> int:
+        return 64 if self.capacity.memory < 1024 * MIB else 256 if self.capacity.memory >= 8192 * MIB else 128
+
+    def _opcache(self, size: int) -> dict[str, int]:
+        """A smaller OPcache than preferred is taken where the host is full, so that more memory never breaks a plan."""
+        self._say(
+            "opcache.memory_consumption_mb",
+            size,
+            "memory",
+            "64 MB below 1 GiB of RAM, 256 MB from 8 GiB, else 128 MB; less where workers would not fit",
+        )
         return {
             "memory_consumption_mb": size,
             "interned_strings_buffer_mb": size // 8,
-            "max_accelerated_files": 7963 if small else 32531 if large else 16229,
+            "max_accelerated_files": {64: 7963, 128: 16229, 256: 32531}[size],
         }
 
-    def _pools(self) -> dict[str, Mapping[str, Any]]:
+    def _pools(self) -> dict[str, _Pool]:
         if "php_fpm" not in self.services:
             return {}
-        pools = (self.services["php_fpm"] or {}).get("pools") or [{"name": "www"}]
-        return {pool["name"]: pool for pool in pools}
+        given = (self.services["php_fpm"] or {}).get("pools") or [{"name": "www"}]
+        if isinstance(given, (str, Mapping)) or not isinstance(given, Sequence):
+            raise ValueError(f"lemp_services.php_fpm.pools is {given!r}, but must be a list; give each pool a name.")
+        pools: dict[str, _Pool] = {}
+        for item in given:
+            name = item.get("name") if isinstance(item, Mapping) else None
+            if not isinstance(name, str) or not name:
+                raise ValueError("lemp_services.php_fpm.pools: a pool has no name; give each pool a name of its own.")
+            if name in pools:
+                raise ValueError(f"lemp_services.php_fpm.pools: two pools are named {name}; give each pool a name of its own.")
+            pools[name] = _Pool(
+                worker=(_whole(item, "worker_memory_mb", f"pool {name}") or PHP_WORKER_MB) * MIB,
+                weight=_whole(item, "weight", f"pool {name}") or 1,
+                pinned=_whole(item, "max_children", f"pool {name}"),
+            )
+        return pools
 
-    def _worker_bytes(self, pool: Mapping[str, Any]) -> int:
-        return int(pool.get("worker_memory_mb", 48)) * MIB
-
-    def _price(self, pool: Mapping[str, Any]) -> int:
+    def _price(self, pool: _Pool) -> int:
         """Worst case of one PHP worker: its own memory, one database connection and nginx's buffers for its answer."""
-        price = self._worker_bytes(pool)
+        price = pool.worker
         if "nginx" in self.services:
             price += FASTCGI_BUFFERS
-        if "mariadb" in self.services:
+        if "mariadb" in self.services and not self._pinned("mariadb", "max_connections"):
             price += MARIADB_CONNECTION
         return price
 
-    def _children(self, pools: Mapping[str, Mapping[str, Any]], elastic: int) -> dict[str, int]:
-        """Workers per pool: pins first, then one each, then by weight while memory and CPUs last."""
-        children = {name: int(pool.get("max_children") or 1) for name, pool in pools.items()}
-        free = {name: pool for name, pool in pools.items() if not pool.get("max_children")}
-        share = PHP_SHARE if "mariadb" in self.services else 0.9
-        memory_left = int(elastic * share) - sum(count * self._price(pools[name]) for name, count in children.items())
-        slots_left = CHILDREN_PER_CPU * self.capacity.cpus - sum(children.values())
+    def _pinned(self, service: str, key: str) -> int | None:
+        return _whole(self.services.get(service) or {}, key, service)
+
+    def _children(self, pools: Mapping[str, _Pool], elastic: int) -> dict[str, int]:
+        """Workers per pool: pins first, then one each, then by weight while memory, CPUs and pinned connections last."""
+        children = {name: pool.pinned or 1 for name, pool in pools.items()}
+        free = {name: pool for name, pool in pools.items() if not pool.pinned}
+        slots, slot_bound = CHILDREN_PER_CPU * self.capacity.cpus, "cpu"
+        share = 0.9
+        if "mariadb" in self.services:
+            share = PHP_SHARE
+            connections = self._pinned("mariadb", "max_connections")
+            if connections:
+                elastic -= connections * MARIADB_CONNECTION
+                if connections - MARIADB_ADMIN_CONNECTIONS < slots:
+                    slots, slot_bound = connections - MARIADB_ADMIN_CONNECTIONS, "mariadb"
+            kept = 0 if connections else MARIADB_ADMIN_CONNECTIONS * MARIADB_CONNECTION
+            memory = min(int(elastic * share), elastic - kept)
+        else:
+            memory = int(elastic * share)
+        memory_left = memory - sum(count * self._price(pools[name]) for name, count in children.items())
+        slots_left = slots - sum(children.values())
         bound = "memory"
         while free:
-            name = min(free, key=lambda key: (children[key] / int(free[key].get("weight") or 1), key))
+            name = min(free, key=lambda key: (children[key] / free[key].weight, key))
             price = self._price(free[name])
             if slots_left < 1:
-                bound = "cpu"
+                bound = slot_bound
                 break
             if price > memory_left:
                 del free[name]
@@ -172,11 +229,10 @@ class _Planner:
             memory_left -= price
             slots_left -= 1
         for name, count in children.items():
-            pinned = bool(pools[name].get("max_children"))
             self._say(
                 f"php_fpm.pools.{name}.max_children",
                 count,
-                "user" if pinned else bound,
+                "user" if pools[name].pinned else bound,
                 f"the smaller of {share:.0%} of the free memory over the price of a worker and {CHILDREN_PER_CPU} per CPU, by weight",
             )
         return children
@@ -184,28 +240,30 @@ class _Planner:
     def _connections(self, children: int) -> int:
         if "mariadb" not in self.services:
             return 0
-        given = (self.services["mariadb"] or {}).get("max_connections")
-        if given:
-            count, bound = int(given), "user"
+        pinned = self._pinned("mariadb", "max_connections")
+        if pinned:
+            count, bound = pinned, "user"
         elif children:
             count, bound = children + MARIADB_ADMIN_CONNECTIONS, "php_fpm"
         else:
             affordable = self.available // 4 // MARIADB_CONNECTION
             count = max(MARIADB_ADMIN_CONNECTIONS, min(MARIADB_CLIENTS_ALONE, affordable))
             bound = "memory" if count < MARIADB_CLIENTS_ALONE else "default"
-        self._say("mariadb.max_connections", count, bound, f"one per PHP worker and {MARIADB_ADMIN_CONNECTIONS} for administration")
+        self._say(
+            "mariadb.max_connections", count, bound, f"one per PHP worker and {MARIADB_ADMIN_CONNECTIONS} for administration"
+        )
         return count
 
     def _pool_floor(self) -> int:
         if "mariadb" not in self.services:
             return 0
-        pinned = (self.services["mariadb"] or {}).get("innodb_buffer_pool_size_mb")
-        return int(pinned) * MIB if pinned else MARIADB_POOL_MINIMUM
+        pinned = self._pinned("mariadb", "innodb_buffer_pool_size_mb")
+        return pinned * MIB if pinned else MARIADB_POOL_MINIMUM
 
     def _buffer_pool(self, rest: int) -> int:
-        pinned = (self.services["mariadb"] or {}).get("innodb_buffer_pool_size_mb")
+        pinned = self._pinned("mariadb", "innodb_buffer_pool_size_mb")
         if pinned:
-            size, bound = int(pinned) * MIB, "user"
+            size, bound = pinned * MIB, "user"
         else:
             unit = int(MARIADB_POOL_UNIT * MARIADB_POOL_OVERHEAD) + 1
             size, bound = max(MARIADB_POOL_MINIMUM, rest // unit * MARIADB_POOL_UNIT), "memory"
@@ -246,6 +304,18 @@ class _Planner:
         )
 
 
+def _whole(inputs: Mapping[str, Any], key: str, owner: str) -> int | None:
+    """A whole number of at least 1, also where it arrives as text (``-e``, surveys); None where nothing was given."""
+    value = inputs.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{key} of {owner} is {value!r}, but must be a whole number of at least 1.")
+    return int(value)
+
+
 def _mb(size: int) -> str:
     return f"{-(-size // MIB)} MB"
 
@@ -279,12 +349,12 @@ def service_inputs(services: Any, overrides: Mapping[str, Any]) -> dict[str, Any
     :param overrides: inputs per service that outrank those in ``services``; a service named only here is added.
     """
     if isinstance(services, Mapping):
-        inputs = {name: dict(given or {}) for name, given in services.items()}
+        inputs = {name: dict(given) if isinstance(given, Mapping) else given or {} for name, given in services.items()}
     elif isinstance(services, Sequence) and not isinstance(services, str):
         names = [str(name).rpartition(".")[2] for name in services]
         inputs = {name: {} for name in names if name in KNOWN_SERVICES}
     else:
         raise ValueError(f"services is {services!r}, but must be a mapping of services to inputs, or a list of names.")
     for name, given in overrides.items():
-        inputs.setdefault(name, {}).update({key: value for key, value in given.items() if value})
+        inputs.setdefault(name, {}).update({key: value for key, value in (given or {}).items() if value})
     return inputs

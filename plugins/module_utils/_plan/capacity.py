@@ -12,6 +12,9 @@ MIB = 2**20
 # Share of each slice of memory kept for the operating system: Google Kubernetes Engine, "Plan node sizes", reserved memory.
 RESERVE_LADDER = ((4096, 0.25), (4096, 0.20), (8192, 0.10), (114688, 0.06))
 RESERVE_ABOVE_LADDER = 0.02
+# Beyond any host; keeps infinity out.
+LARGEST = 2**40
+
 RESERVE_BELOW_1GIB = 255 * MIB
 
 
@@ -45,6 +48,6 @@ def read_capacity(facts: Mapping[str, Any], pins: Mapping[str, Any]) -> Capacity
     for name, value in (("memory_mb", memory_mb), ("cpus", cpus)):
         if value is None:
             raise ValueError(f"the host's {name} is unknown: gather facts before the plan, or set lemp_host.{name}.")
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value < LARGEST:
             raise ValueError(f"lemp_host.{name} is {value!r}, but must be a number of at least 1.")
     return Capacity(memory=int(memory_mb) * MIB, cpus=int(cpus))

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The demo: one container with systemd, set up by site.yml as any host would be. Usage: demo.sh up|down
+. "$(dirname "$0")/common.sh"
+
+name=lemp-demo
+platform=debian13
+export LEMP_DEMO_HTTP_PORT=${LEMP_DEMO_HTTP_PORT:-8080} LEMP_DEMO_HTTPS_PORT=${LEMP_DEMO_HTTPS_PORT:-8443}
+export LEMP_DEMO_MEMORY_MB=${LEMP_DEMO_MEMORY_MB:-2048}
+url=https://demo.lemp.test:$LEMP_DEMO_HTTPS_PORT/
+
+down() {
+  docker rm -f "$name" >/dev/null 2>&1 || true
+  rm -rf .demo
+}
+
+make_secret() { # name
+  [ -s ".demo/$1" ] || (umask 077; mkdir -p .demo; python -c 'import secrets; print(secrets.token_urlsafe(18))' >".demo/$1")
+}
+
+up() {
+  local started=$SECONDS fresh=
+  if [ "$(docker inspect -f '{{.State.Running}}' "$name" 2>/dev/null)" != true ]; then
+    molecule/images/build.sh "$platform"
+    down
+    fresh=1
+    say "Starting container $name ($platform, $LEMP_DEMO_MEMORY_MB MB of memory)"
+    docker run -d --name "$name" --hostname "$name" --memory "${LEMP_DEMO_MEMORY_MB}m" \
+      --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined \
+      --cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup:rw --tmpfs /run:exec --tmpfs /run/lock \
+      -p "127.0.0.1:$LEMP_DEMO_HTTP_PORT:80" -p "127.0.0.1:$LEMP_DEMO_HTTPS_PORT:443" "lemp-test/$platform" >/dev/null ||
+      fail "the container did not start; if a port is taken, set LEMP_DEMO_HTTP_PORT and LEMP_DEMO_HTTPS_PORT"
+    docker exec "$name" systemctl is-system-running --wait >/dev/null || docker exec "$name" systemctl --failed
+  fi
+  make_secret admin_password
+  make_secret database_password
+
+  say "Running site.yml against it"
+  mkdir -p .cache/log
+  ANSIBLE_PIPELINING=1 ANSIBLE_INJECT_FACT_VARS=0 ANSIBLE_DISPLAY_SKIPPED_HOSTS=0 ANSIBLE_NOCOWS=1 PYTHONUNBUFFERED=1 \
+    ansible-playbook -i inventories/demo site.yml 2>&1 | tee .cache/log/demo.log | python tools/progress.py ||
+    fail "site.yml failed; the whole output is in .cache/log/demo.log"
+
+  say "What a visitor gets"
+  curl -sS -o /dev/null -w "  %{url} answers %{http_code} in %{time_total} s\n" --cacert <(docker exec "$name" cat /etc/ssl/lemp/ca/ca.pem) \
+    --resolve "demo.lemp.test:$LEMP_DEMO_HTTPS_PORT:127.0.0.1" "$url"
+  say "What was installed"
+  docker exec "$name" dpkg-query -W -f '  ${Package} ${Version}\n' nginx 'php[0-9]*-fpm' mariadb-server wordpress | sort
+  say "Tuned for $LEMP_DEMO_MEMORY_MB MB of memory and 2 CPUs"
+  docker exec "$name" sh -c '
+    grep -hE "^(worker_processes|    worker_connections)" /etc/nginx/nginx.conf | sed -E "s/^ */  nginx: /"
+    sed -nE "s/^pm.max_children/  php-fpm: pm.max_children/p" /etc/php/*/fpm/pool.d/lemp-demo.conf
+    sed -nE "s/^opcache.memory_consumption/  php-fpm: opcache.memory_consumption/p" /etc/php/*/fpm/conf.d/90-lemp.ini
+    sed -nE "s/^innodb_buffer_pool_size/  mariadb: innodb_buffer_pool_size/p" /etc/mysql/mariadb.conf.d/60-lemp.cnf' | sed 's/;$//'
+  say "Address: $url"
+  cat <<EOF
+  Your browser needs to know the name:  echo "127.0.0.1 demo.lemp.test" >>/etc/hosts
+  and the demo's own CA, if it is to trust the certificate:  docker exec $name cat /etc/ssl/lemp/ca/ca.pem
+  Without either:  curl -k --resolve demo.lemp.test:$LEMP_DEMO_HTTPS_PORT:127.0.0.1 $url
+EOF
+  if [ -n "$fresh" ]; then
+    say "Administrator (shown once): admin, password $(cat .demo/admin_password), at ${url}wp-admin/"
+  fi
+  say "Done in $((SECONDS - started)) s; make demo-down removes it"
+}
+
+case ${1:-} in
+  up) up ;;
+  down) down; say "The demo is gone" ;;
+  *) fail "usage: demo.sh up|down" ;;
+esac
