@@ -20,3 +20,21 @@ quietly() { # log file, command...
   echo
   [ "$status" -eq 0 ] || { tail -n 40 "$log" >&2; fail "that failed (exit $status); the whole output is in $log"; }
 }
+
+# Start a container that boots like a host: systemd as PID 1, without --privileged.
+start_host() { # name, platform, memory in MB, further arguments of docker run...
+  local name=$1 platform=$2 memory=$3; shift 3
+  docker rm -f "$name" >/dev/null 2>&1 || true
+  docker run -d --name "$name" --hostname "$name" --memory "${memory}m" \
+    --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined \
+    --cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup:rw --tmpfs /run:exec --tmpfs /run/lock \
+    "$@" "lemp-test/$platform" >/dev/null || return 1
+  local state
+  for _ in $(seq 60); do
+    state=$(docker exec "$name" systemctl is-system-running 2>/dev/null || true)
+    [ "$state" = running ] && return 0
+    sleep 0.5
+  done
+  docker exec "$name" systemctl --failed
+  fail "container $name is '$state' after 30 s instead of running"
+}

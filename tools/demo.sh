@@ -2,19 +2,21 @@
 # The demo: one container with systemd, set up by site.yml as any host would be. Usage: demo.sh up|down
 . "$(dirname "$0")/common.sh"
 
-name=lemp-demo
+name=${LEMP_DEMO_NAME:-lemp-demo}
 platform=debian13
 export LEMP_DEMO_HTTP_PORT=${LEMP_DEMO_HTTP_PORT:-8080} LEMP_DEMO_HTTPS_PORT=${LEMP_DEMO_HTTPS_PORT:-8443}
 export LEMP_DEMO_MEMORY_MB=${LEMP_DEMO_MEMORY_MB:-2048}
+export LEMP_DEMO_STATE=${LEMP_DEMO_STATE:-$root/.demo}
 url=https://demo.lemp.test:$LEMP_DEMO_HTTPS_PORT/
 
 down() {
   docker rm -f "$name" >/dev/null 2>&1 || true
-  rm -rf .demo
+  rm -rf "$LEMP_DEMO_STATE"
 }
 
 make_secret() { # name
-  [ -s ".demo/$1" ] || (umask 077; mkdir -p .demo; python -c 'import secrets; print(secrets.token_urlsafe(18))' >".demo/$1")
+  [ -s "$LEMP_DEMO_STATE/$1" ] ||
+    (umask 077; mkdir -p "$LEMP_DEMO_STATE"; python -c 'import secrets; print(secrets.token_urlsafe(18))' >"$LEMP_DEMO_STATE/$1")
 }
 
 up() {
@@ -24,12 +26,9 @@ up() {
     down
     fresh=1
     say "Starting container $name ($platform, $LEMP_DEMO_MEMORY_MB MB of memory)"
-    docker run -d --name "$name" --hostname "$name" --memory "${LEMP_DEMO_MEMORY_MB}m" \
-      --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined \
-      --cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup:rw --tmpfs /run:exec --tmpfs /run/lock \
-      -p "127.0.0.1:$LEMP_DEMO_HTTP_PORT:80" -p "127.0.0.1:$LEMP_DEMO_HTTPS_PORT:443" "lemp-test/$platform" >/dev/null ||
+    start_host "$name" "$platform" "$LEMP_DEMO_MEMORY_MB" \
+      -p "127.0.0.1:$LEMP_DEMO_HTTP_PORT:80" -p "127.0.0.1:$LEMP_DEMO_HTTPS_PORT:443" ||
       fail "the container did not start; if a port is taken, set LEMP_DEMO_HTTP_PORT and LEMP_DEMO_HTTPS_PORT"
-    docker exec "$name" systemctl is-system-running --wait >/dev/null || docker exec "$name" systemctl --failed
   fi
   make_secret admin_password
   make_secret database_password
@@ -37,7 +36,7 @@ up() {
   say "Running site.yml against it"
   mkdir -p .cache/log
   ANSIBLE_PIPELINING=1 ANSIBLE_INJECT_FACT_VARS=0 ANSIBLE_DISPLAY_SKIPPED_HOSTS=0 ANSIBLE_NOCOWS=1 PYTHONUNBUFFERED=1 \
-    ansible-playbook -i inventories/demo site.yml 2>&1 | tee .cache/log/demo.log | python tools/progress.py ||
+    ansible-playbook -i inventories/demo -e "ansible_host=$name" site.yml 2>&1 | tee .cache/log/demo.log | python tools/progress.py ||
     fail "site.yml failed; the whole output is in .cache/log/demo.log"
 
   say "What a visitor gets"
@@ -58,7 +57,7 @@ up() {
   Without either:  curl -k --resolve demo.lemp.test:$LEMP_DEMO_HTTPS_PORT:127.0.0.1 $url
 EOF
   if [ -n "$fresh" ]; then
-    say "Administrator (shown once): admin, password $(cat .demo/admin_password), at ${url}wp-admin/"
+    say "Administrator (shown once): admin, password $(cat "$LEMP_DEMO_STATE/admin_password"), at ${url}wp-admin/"
   fi
   say "Done in $((SECONDS - started)) s; make demo-down removes it"
 }

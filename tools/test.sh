@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Everything that CI runs: lint, unit tests, every scenario on every platform (two at a time), the demo and the three ways
+# in. Ends with a table.
+. "$(dirname "$0")/common.sh"
+
+platforms=${PLATFORMS:-debian13 debian12}
+scenarios=$(cd molecule && ls -d */molecule.yml | cut -d/ -f1 | grep -v '^default$')
+results=.cache/results
+rm -rf "$results"
+mkdir -p "$results" .cache/log
+started=$SECONDS
+
+run() { # name, command...
+  local name=$1 mark=$SECONDS status=passed; shift
+  "$@" >".cache/log/test-${name// /-}.log" 2>&1 </dev/null || status=FAILED
+  printf '%-28s %s %4ds\n' "$name" "$status" "$((SECONDS - mark))" | tee "$results/${name// /-}"
+  [ "$status" = passed ] || { tail -n 60 ".cache/log/test-${name// /-}.log" | sed 's/^/    /'; return 1; }
+}
+export -f run
+export results root
+
+say "Lint and unit tests"
+failed=0
+run lint tools/lint.sh || failed=1
+run unit python -m pytest -q tests/unit || failed=1
+grep -E ' (passed|failed)' .cache/log/test-unit.log | tail -n 1 || true
+
+say "Scenarios on containers, two at a time (platforms: $platforms; images built from the distribution's package mirror)"
+jobs=()
+for platform in $platforms; do
+  for scenario in default $scenarios; do jobs+=("$scenario $platform"); done
+done
+printf '%s\n' "${jobs[@]}" | xargs -P 2 -I{} bash -c 'set -- {}; run "$1 $2" tools/molecule.sh "$1" "$2"' || failed=1
+
+say "The demo, twice, and the three ways in"
+run demo tests/integration/demo.sh || failed=1
+run "entry points" tests/integration/entry_points.sh || failed=1
+
+say "Results"
+cat "$results"/*
+passed=$(grep -l ' passed ' "$results"/* | wc -l) bad=$(grep -l ' FAILED ' "$results"/* | wc -l)
+printf 'total time %ds\n%d passed, %d failed\n' "$((SECONDS - started))" "$passed" "$bad"
+exit "$failed"
