@@ -82,6 +82,7 @@ def make_plan(facts: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str
 class _Pool:
     """One PHP-FPM pool: bytes of one worker, its share of the workers, and the number of workers if the user pinned it."""
 
+    version: str
     worker: int
     weight: int
     pinned: int | None
@@ -96,8 +97,8 @@ class _Planner:
 
     def plan(self, opcache_mb: int) -> dict[str, Any]:
         opcache = self._opcache(opcache_mb)
-        fixed = self._fixed_charges(opcache)
         pools = self._pools()
+        fixed = self._fixed_charges(opcache, len({pool.version for pool in pools.values()}))
         pool_floor = self._pool_floor()
         elastic = self.available - sum(fixed.values()) - int(pool_floor * MARIADB_POOL_OVERHEAD)
         children = self._children(pools, elastic)
@@ -136,13 +137,14 @@ class _Planner:
     def _say(self, key: str, value: Any, bound: str, formula: str) -> None:
         self.explain[key] = {"value": value, "bound": bound, "formula": formula}
 
-    def _fixed_charges(self, opcache: Mapping[str, int]) -> dict[str, int]:
+    def _fixed_charges(self, opcache: Mapping[str, int], php_versions: int) -> dict[str, int]:
         charges: dict[str, int] = {}
         if "nginx" in self.services:
             workers = self.capacity.cpus
             charges["nginx"] = NGINX_BASE + workers * (NGINX_WORKER + NGINX_CONNECTIONS * NGINX_CONNECTION)
         if "php_fpm" in self.services:
-            charges["php_fpm"] = PHP_MASTER + opcache["memory_consumption_mb"] * MIB
+            # Each PHP version has a master process and a cache of its own.
+            charges["php_fpm"] = php_versions * (PHP_MASTER + opcache["memory_consumption_mb"] * MIB)
         if "mariadb" in self.services:
             charges["mariadb"] = MARIADB_BASE
         return charges
@@ -178,6 +180,7 @@ class _Planner:
             if name in pools:
                 raise ValueError(f"lemp_services.php_fpm.pools: two pools are named {name}; give each pool a name of its own.")
             pools[name] = _Pool(
+                version=str(item.get("version") or ""),
                 worker=(_whole(item, "worker_memory_mb", f"pool {name}") or PHP_WORKER_MB) * MIB,
                 weight=_whole(item, "weight", f"pool {name}") or 1,
                 pinned=_whole(item, "max_children", f"pool {name}"),
@@ -233,7 +236,7 @@ class _Planner:
                 f"php_fpm.pools.{name}.max_children",
                 count,
                 "user" if pools[name].pinned else bound,
-                f"the smaller of {share:.0%} of the free memory over the price of a worker and {CHILDREN_PER_CPU} per CPU, by weight",
+                f"the smaller of {share:.0%} of free memory over a worker's price and {CHILDREN_PER_CPU} per CPU, by weight",
             )
         return children
 

@@ -1,0 +1,311 @@
+"""A hardened host stays reachable, also for whoever tries to lock himself out."""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+
+import pytest
+
+SCENARIO = pathlib.Path(__file__).parent.parent
+EPHEMERAL = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+STRANGER = ("-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no")
+DROP_IN = "/etc/ssh/sshd_config.d/00-lemp.conf"
+
+
+@pytest.fixture(scope="module")
+def address(host):
+    return host.check_output("hostname -I").split()[0]
+
+
+def ssh(address, user, command, *options, port=22):
+    options = ("BatchMode=yes", "ConnectTimeout=5", "ControlPath=none", *options)
+    flags = [*STRANGER, *(part for option in options for part in ("-o", option))]
+    return subprocess.run(
+        ["ssh", "-i", EPHEMERAL / "id_ed25519", "-p", str(port), *flags, f"{user}@{address}", command],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def connects(address, port):
+    try:
+        with socket.create_connection((address, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def play(*arguments, **inputs):
+    """Run the role over ssh once more; returns its exit status and output."""
+    result = subprocess.run(
+        ["ansible-playbook", "-i", EPHEMERAL / "inventory", SCENARIO / "converge.yml", "-e", json.dumps(inputs), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(EPHEMERAL / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(SCENARIO.parent.parent / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+        },
+    )
+    return result.returncode, re.sub(r"\s+", " ", result.stdout + result.stderr)
+
+
+def changes(output):
+    return int(re.search(r"over-ssh : ok=\d+ changed=(\d+)", output)[1])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "port 22",
+        "port 2222",
+        "passwordauthentication no",
+        "kbdinteractiveauthentication no",
+        "permitrootlogin without-password",
+        "x11forwarding no",
+        "maxauthtries 4",
+        "logingracetime 30",
+        "clientaliveinterval 300",
+        "permitemptypasswords no",
+    ],
+)
+def test_sshd_has_effective_setting(host, setting):
+    assert setting in host.check_output("sshd -T").splitlines()
+
+
+def test_sshd_prefers_post_quantum_key_exchange_and_knows_nothing_weak(host, address):
+    effective = host.check_output("sshd -T")
+    best = "mlkem768x25519-sha256" if host.system_info.codename == "trixie" else "sntrup761x25519-sha512"
+    assert re.search(rf"(?m)^kexalgorithms {best},", effective)
+    assert ssh(address, "anna", "true", "KexAlgorithms=diffie-hellman-group14-sha256").returncode != 0
+    assert ssh(address, "anna", "true", "MACs=hmac-sha1", "Ciphers=aes256-ctr").returncode != 0
+
+
+@pytest.mark.parametrize("port", [22, 2222])
+def test_key_opens_both_ports(address, port):
+    result = ssh(address, "anna", "id -un", port=port)
+    assert (result.returncode, result.stdout) == (0, "anna\n")
+
+
+def test_password_is_not_even_asked_for(address):
+    result = ssh(address, "otto", "true", "PubkeyAuthentication=no", "PreferredAuthentications=password,keyboard-interactive")
+    assert result.returncode == 255
+    assert "Permission denied (publickey)" in result.stderr
+
+
+def test_files_can_be_copied(address, tmp_path):
+    result = subprocess.run(
+        ["sftp", "-i", EPHEMERAL / "id_ed25519", *STRANGER, f"anna@{address}:/etc/os-release", tmp_path / "copy"],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert result.returncode == 0
+    assert "debian" in (tmp_path / "copy").read_text()
+
+
+def test_admins_have_the_sudo_they_were_given(host, address):
+    assert ssh(address, "anna", "sudo -n id -un").stdout == "root\n"
+    assert ssh(address, "otto", "sudo -n id -un").returncode != 0
+    assert ssh(address, "otto", "echo otto | sudo -S -p '' id -un").stdout == "root\n"
+    assert "not allowed" in host.run("sudo -l -U guest").stdout
+    assert not host.user("gone").exists
+
+
+def test_firewall_accepts_only_what_rules_name(host, address):
+    for port in (7001, 7002, 7003, 7004):
+        assert f":{port} " in host.check_output("ss -Hltn"), "the test needs a server there"
+    assert connects(address, 22)
+    assert connects(address, 2222)
+    assert connects(address, 7001)
+    assert connects(address, 7002)
+    assert not connects(address, 7003)
+    assert not connects(address, 7004)
+
+
+def test_firewall_sources_of_both_families_are_live(host):
+    rules = host.check_output("nft list table inet lemp")
+    assert re.search(r"ip saddr 192\.0\.2\.0/24 tcp dport 7003 accept", rules)
+    assert re.search(r"ip6 saddr 2001:db8::1 tcp dport 7003 accept", rules)
+    assert re.search(r"ip6 saddr 2001:db8::/32 tcp dport 7002 accept", rules)
+    assert "hook input priority filter; policy drop" in rules
+
+
+def test_tables_of_others_survive_changes_and_a_stop(host, address):
+    assert host.run("nft list table inet somebody_else").rc == 0
+    try:
+        host.check_output("systemctl stop nftables")
+        assert host.run("nft list table inet lemp").rc != 0
+        assert host.run("nft list table inet somebody_else").rc == 0
+    finally:
+        host.check_output("systemctl start nftables")
+    assert not connects(address, 7004)
+
+
+def test_firewall_and_updates_start_at_boot(host):
+    for unit in ("nftables", "ssh", "apt-daily.timer", "apt-daily-upgrade.timer"):
+        assert host.service(unit).is_enabled
+
+
+def test_updates_come_from_security_origins_alone(host):
+    output = host.check_output("unattended-upgrade --dry-run --debug 2>&1")
+    allowed = re.search(r"Allowed origins are: (.*)", output)[1]
+    assert allowed == f"origin=Debian,codename={host.system_info.codename}-security,label=Debian-Security"
+    assert "'mariadb-server', 'postgresql-[0-9]+$', 'redis-server$', 'valkey-server$'" in output or all(
+        name in re.search(r"Initial blacklist: (.*)", output)[1]
+        for name in ("mariadb-server", "postgresql-[0-9]+$", "redis-server$")
+    )
+    periodic = host.check_output("apt-config dump APT::Periodic")
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in periodic
+    assert 'APT::Periodic::Update-Package-Lists "1";' in periodic
+
+
+def test_needrestart_leaves_databases_running(host):
+    program = """
+        do "/etc/needrestart/needrestart.conf" // die $@;
+        my $rules = $nrconf{override_rc};
+        for my $name (@ARGV) { print "$name\\n" if grep { $name =~ $_ && !$rules->{$_} } keys %$rules }
+    """
+    output = host.check_output("perl -e %s mariadb.service redis-server.service nginx.service", program)
+    assert output.split() == ["mariadb.service", "redis-server.service"]
+
+
+def test_journal_is_persistent_and_limited(host):
+    assert (
+        host.check_output("journalctl --flush && systemd-analyze cat-config systemd/journald.conf").count("SystemMaxUse=200M")
+        == 1
+    )
+    assert host.file("/var/log/journal").is_directory
+    assert host.run("ls /var/log/journal/*/system.journal").rc == 0
+    assert "max 200" in host.check_output("journalctl -u systemd-journald -b --no-pager | grep 'System Journal' | tail -n 1")
+
+
+def test_clock_and_language(host):
+    assert host.check_output("date -d '2026-01-01 UTC' +%Z") == "CET"
+    assert host.check_output(". /etc/default/locale; LANG=$LANG locale charmap") == "UTF-8"
+    assert "de_DE.utf8" in host.check_output("locale -a")
+    if host.file("/etc/timezone").exists:
+        assert host.file("/etc/timezone").content_string == "Europe/Berlin\n"
+
+
+def test_kernel_parameters_are_merged(host):
+    lines = host.file("/etc/sysctl.d/60-lemp.conf").content_string.splitlines()
+    assert "net.core.somaxconn = 16384" in lines
+    assert "kernel.kptr_restrict = 2" in lines
+    assert not any(line.startswith("net.ipv4.conf.all.rp_filter") for line in lines)
+    # Every name must be one that the kernel has; what a container cannot write it can read.
+    for line in lines:
+        name = line.split(" = ")[0].lstrip("-")
+        if not line.startswith("#") and not name.startswith("net."):
+            assert host.run(f"sysctl -n {name}").rc == 0, name
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        ({"baseline_sshd_ports": [2222]}, "baseline_sshd_ports is 2222, but Ansible is connected to port 22"),
+        ({"baseline_sshd_allow_users": ["anna"]}, "shut out deploy, whom Ansible connects as"),
+        ({"baseline_sshd_allow_groups": ["sudo"]}, "shut out deploy, whom Ansible connects as"),
+        ({"baseline_admins": [{"name": "anna", "keys": []}]}, "anna has 0 keys"),
+        (
+            {"baseline_admins": [{"name": "deploy", "sudo": "passwordless", "keys": ["ssh-ed25519 AAAAother"]}]},
+            "would lose its account, its sudo or all of its present keys",
+        ),
+        ({"baseline_timezone": "Europe/Berln"}, 'baseline_timezone is "Europe/Berln"'),
+        ({"baseline_container": False, "baseline_swap_size_mb": 99999999}, "baseline_swap_size_mb is 99999999"),
+        ({"baseline_sshd_permit_root_login": "yes"}, "baseline_sshd_permit_root_login"),
+    ],
+)
+def test_bad_input_is_refused_before_any_change(inputs, sentence):
+    status, output = play(**inputs)
+    assert status != 0
+    assert sentence in output
+    assert changes(output) == 0
+
+
+def test_lock_out_by_sshd_is_undone(host, address):
+    before = host.file(DROP_IN).content_string
+    status, output = play(
+        "--tags", "baseline_sshd", baseline_sshd_allow_users=["deploy@192.0.2.1"], baseline_rollback_seconds=20
+    )
+    assert status != 0
+    assert "baseline_sshd_*: the change was undone" in output
+    assert host.file(DROP_IN).content_string == before
+    assert "allowusers" not in host.check_output("sshd -T")
+    assert ssh(address, "anna", "true").returncode == 0
+    assert "put back: sshd" in host.check_output("journalctl -t lemp-guard --no-pager")
+
+
+def test_lock_out_by_the_firewall_is_undone(host, address):
+    before = host.file("/etc/nftables.conf").content_string
+    status, output = play(
+        "--tags", "baseline_firewall", baseline_firewall_ssh_sources=["192.0.2.1"], baseline_rollback_seconds=20
+    )
+    assert status != 0
+    assert "baseline_firewall_* and baseline_sshd_ports: the change was undone" in output
+    assert host.file("/etc/nftables.conf").content_string == before
+    assert connects(address, 22)
+    assert connects(address, 7001)
+    assert not connects(address, 7004)
+
+
+def test_lock_out_undoes_itself_without_a_controller(host, address):
+    """Ansible is killed as soon as the change is live: nobody is left but the timer."""
+    before = host.file(DROP_IN).content_string
+    inputs = json.dumps({"baseline_sshd_allow_users": ["deploy@192.0.2.1"], "baseline_rollback_seconds": 20})
+    with subprocess.Popen(
+        ["ansible-playbook", "-i", EPHEMERAL / "inventory", SCENARIO / "converge.yml", "--tags", "baseline_sshd", "-e", inputs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "ANSIBLE_CONFIG": str(EPHEMERAL / "ansible.cfg")},
+    ) as process:
+        reached = any("Prove that a new connection" in line for line in process.stdout)
+        process.kill()
+    assert reached
+    assert host.file(DROP_IN).content_string != before
+    assert ssh(address, "anna", "true").returncode != 0
+    host.run("timeout 40 sh -c 'while systemctl is-active --quiet lemp-guard-sshd.timer; do sleep 1; done'; sleep 2")
+    assert host.file(DROP_IN).content_string == before
+    assert ssh(address, "anna", "true").returncode == 0
+
+
+def test_configuration_that_sshd_refuses_never_goes_live(host):
+    before = host.file(DROP_IN).content_string
+    status, output = play("--tags", "baseline_sshd", baseline_sshd_ciphers=["rot13"])
+    assert status != 0
+    assert "Bad SSH2 cipher spec" in output
+    assert host.file(DROP_IN).content_string == before
+
+
+def test_port_can_be_moved_and_moved_back(host, address):
+    status, output = play(connect_port=2222, baseline_sshd_ports=[2222])
+    assert status == 0, output
+    assert not connects(address, 22)
+    assert ssh(address, "anna", "true", port=2222).returncode == 0
+    status, output = play(connect_port=2222)
+    assert status == 0, output
+    assert connects(address, 22)
+
+
+def test_ruleset_that_somebody_flushed_comes_back(host, address):
+    host.check_output("nft delete table inet lemp")
+    assert connects(address, 7004)
+    status, output = play("--tags", "baseline_firewall")
+    assert status == 0, output
+    assert not connects(address, 7004)
+    assert connects(address, 7001)
+
+
+def test_guards_leave_nothing_behind(host):
+    assert host.check_output("ls -A /var/lib/lemp/guard") == ""
+    assert not host.check_output("systemctl list-timers --all 'lemp-guard-*' --no-legend")
+    assert host.check_output("systemctl is-system-running") == "running"

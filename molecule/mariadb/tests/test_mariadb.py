@@ -1,0 +1,279 @@
+"""Everybody gets in with their own password, into their own database and no further; the server runs as planned."""
+
+import copy
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import tempfile
+
+import pytest
+import yaml
+
+SCENARIO = pathlib.Path(__file__).parent.parent
+ROLE_VARS = yaml.safe_load((SCENARIO / "converge.yml").read_text())[0]["roles"][0]["vars"]
+PASSWORDS = {user["name"]: user["password"] for user in ROLE_VARS["mariadb_users"]}
+CONFIG = "/etc/mysql/mariadb.conf.d/60-lemp.cnf"
+
+
+def sql(host, query, user="root", password=None, tcp=False, database=""):
+    """Run the distribution's client, without the locale that would choose its character set."""
+    where = "--protocol=tcp -h 127.0.0.1" if tcp else ""
+    secret = f"MYSQL_PWD={shlex.quote(password)}" if password else ""
+    return host.run(f"env -u LANG {secret} mariadb -rBN -u {user} {where} -e {shlex.quote(query)} {database}")
+
+
+def value(host, expression):
+    result = sql(host, f"SELECT {expression}")
+    assert result.rc == 0, result.stderr
+    return result.stdout.strip()
+
+
+def play(*options, **extra_vars):
+    """Run the converge play again, with some inputs replaced."""
+    scratch = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
+    command = ["ansible-playbook", "-i", f"{scratch}/inventory", *options, str(SCENARIO / "converge.yml")]
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": f"{scratch}/ansible.cfg",
+        "ANSIBLE_COLLECTIONS_PATH": str(SCENARIO.parent.parent / "collections"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    # From a file, because passwords do not belong into the process list.
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as inputs:
+        json.dump(extra_vars, inputs)
+        inputs.flush()
+        result = subprocess.run([*command, "-e", f"@{inputs.name}"], env=environment, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+def users(**changes):
+    """The scenario's users, with keys of shop_a replaced; None removes a key."""
+    changed = copy.deepcopy(ROLE_VARS["mariadb_users"])
+    changed[0].update(changes)
+    changed[0] = {key: given for key, given in changed[0].items() if given is not None}
+    return changed
+
+
+def started_at(host):
+    return host.check_output("systemctl show -P InvocationID mariadb")
+
+
+def test_service_runs_now_and_at_boot(host):
+    assert host.service("mariadb").is_running
+    assert host.service("mariadb").is_enabled
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["socket", "tcp"])
+@pytest.mark.parametrize("user", ["shop_a", "shopxa"])
+def test_site_reads_and_writes_its_own_database(host, user, tcp):
+    query = "CREATE OR REPLACE TABLE t (x INT); INSERT INTO t VALUES (41), (1); SELECT SUM(x) FROM t; DROP TABLE t"
+    result = sql(host, query, user, PASSWORDS[user], tcp, user)
+    assert (result.rc, result.stdout.strip()) == (0, "42"), result.stderr
+
+
+def test_python_client_gets_in_too(host):
+    # As bytes: PyMySQL takes text for Latin-1.
+    script = "import os, pymysql, sys; u = sys.argv[1]; pymysql.connect(host='127.0.0.1', user=u, password=os.environb[b'PW'], database=u)"
+    for user in ("shop_a", "shopxa"):
+        result = host.run(f"PW={shlex.quote(PASSWORDS[user])} python3 -c {shlex.quote(script)} {user}")
+        assert result.rc == 0, result.stderr
+
+
+@pytest.mark.parametrize(("user", "other"), [("shop_a", "shopxa"), ("shopxa", "shop_a"), ("shop_a", "mysql"), ("nobody_yet", "shop_a")])
+def test_databases_of_others_are_refused(host, user, other):
+    # The first pair is the trap: _ in GRANT stands for any character, x included.
+    for query in (f"SELECT 1 FROM {other}.t", f"CREATE TABLE {other}.intruder (x INT)", f"USE {other}"):
+        result = sql(host, query, user, PASSWORDS[user])
+        assert result.rc != 0, query
+        assert "denied" in result.stderr
+
+
+def test_rights_are_those_listed_and_no_more(host):
+    assert sql(host, "CREATE OR REPLACE TABLE shop_a.t (x INT)").rc == 0
+    assert sql(host, "SELECT COUNT(*) FROM t", "reader", PASSWORDS["reader"], True, "shop_a").stdout.strip() == "0"
+    for user, query in (("reader", "INSERT INTO t VALUES (1)"), ("shop_a", "ALTER TABLE t ADD y INT")):
+        result = sql(host, query, user, PASSWORDS[user], True, "shop_a")
+        assert result.rc != 0
+        assert "denied" in result.stderr
+
+
+@pytest.mark.parametrize("user", PASSWORDS)
+def test_nobody_has_global_rights(host, user):
+    client = "127.0.0.%" if user == "reader" else "localhost"
+    grants = sql(host, f"SHOW GRANTS FOR '{user}'@'{client}'").stdout
+    assert [line.split(" TO ")[0] for line in grants.splitlines() if "*.*" in line] == ["GRANT USAGE ON *.*"]
+    assert "GRANT OPTION" not in grants
+    result = sql(host, "SELECT LOAD_FILE('/etc/passwd'), @@secure_file_priv; SHOW GLOBAL STATUS; FLUSH TABLES", user, PASSWORDS[user], user == "reader")
+    assert result.rc != 0
+    assert "denied" in result.stderr
+    assert "root:" not in result.stdout
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["socket", "tcp"])
+@pytest.mark.parametrize(("user", "password"), [("shop_a", "wrong"), ("shop_a", None), ("root", "invalid"), ("nobody", None), ("", None)])
+def test_wrong_names_and_passwords_are_refused(host, user, password, tcp):
+    # As nobody: the system's root is let in as root over the socket, and that alone is wanted.
+    secret = f"MYSQL_PWD={password}" if password else ""
+    where = "--protocol=tcp -h 127.0.0.1" if tcp else ""
+    result = host.run(f"runuser -u nobody -- env {secret} mariadb -u '{user}' {where} -e 'SELECT 1'")
+    assert result.rc != 0
+    assert "Access denied" in result.stderr
+
+
+def test_root_comes_in_over_the_socket_only(host):
+    assert value(host, "CURRENT_USER()") == "root@localhost"
+    assert "IDENTIFIED VIA unix_socket" in sql(host, "SHOW CREATE USER root@localhost").stdout
+    assert "password" not in sql(host, "SHOW CREATE USER root@localhost").stdout.lower()
+    assert sql(host, "SELECT 1", tcp=True).rc != 0
+    assert value(host, "COUNT(*) FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost' OR User = ''") == "0"
+    assert value(host, "COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'test'") == "0"
+
+
+def test_it_listens_on_loopback_only(host):
+    assert {line.split()[3] for line in host.check_output("ss -Hltn").splitlines() if ":22" not in line} == {"127.0.0.1:3306"}
+
+
+def test_running_values_are_those_configured_and_planned(host):
+    sizes = {"K": 1024, "M": 1024**2}
+    written = dict(re.findall(r"^(\w+) = (.*)$", host.file(CONFIG).content_string.split("[mariadb-client]")[0], re.M))
+    assert len(written) > 20
+    for name, configured in written.items():
+        number, unit = re.fullmatch(r"(.*?)([KM]?)", configured).groups()
+        expected = str(int(number) * sizes[unit]) if unit else {"ON": "1", "OFF": "0"}.get(configured, configured)
+        running = value(host, f"@@{name}")
+        assert running in (expected, f"{expected}.000000"), name
+    # 2048 MiB, of which MariaDB may have what the reserve leaves; the sum of the worst cases stays below it.
+    per_thread = ("sort_buffer_size", "join_buffer_size", "read_buffer_size", "read_rnd_buffer_size", "thread_stack")
+    threads = int(value(host, f"@@max_connections * ({' + '.join('@@' + name for name in per_thread)} + @@tmp_table_size)"))
+    pool = int(value(host, "@@innodb_buffer_pool_size"))
+    assert 512 * sizes["M"] < pool < pool * 1.1 + threads < 2048 * sizes["M"]
+
+
+def test_text_of_any_language_is_kept(host):
+    query = "CREATE OR REPLACE TABLE e (x VARCHAR(20)); INSERT INTO e VALUES ('🐬 ü'); SELECT x, HEX(x) FROM e; DROP TABLE e"
+    assert sql(host, query, "shop_a", PASSWORDS["shop_a"], False, "shop_a").stdout.split("\t") == ["🐬 ü", "F09F90AC20C3BC\n"]
+    assert value(host, "GROUP_CONCAT(DISTINCT DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA "
+                       "WHERE SCHEMA_NAME IN ('shop_a', 'shopxa', 'no-table_s')") == "utf8mb4_unicode_520_ci"
+
+
+def test_slow_queries_are_logged_and_the_log_is_rotated(host):
+    log = "/var/log/mysql/mariadb-slow.log"
+    sql(host, "SELECT SLEEP(0.5), 'quick enough'; SELECT SLEEP(2.2), 'before rotation'")
+    assert "before rotation" in host.file(log).content_string
+    assert "quick enough" not in host.file(log).content_string
+    assert f"considering log {log}" in host.run("logrotate -d /etc/logrotate.d/mariadb").stderr
+    assert host.run("logrotate -f /etc/logrotate.d/mariadb").rc == 0
+    sql(host, "SELECT SLEEP(2.2), 'after rotation'")
+    assert "after rotation" in host.file(log).content_string
+    assert "before rotation" not in host.file(log).content_string
+    assert "before rotation" in host.file(f"{log}.1").content_string
+
+
+def test_local_files_and_performance_schema_are_off(host):
+    assert value(host, "@@local_infile, @@performance_schema").split() == ["0", "0"]
+
+
+def test_no_file_holds_a_password(host):
+    for password in PASSWORDS.values():
+        found = host.run(f"grep -rlFs -e {shlex.quote(password)} /etc /root /tmp /home /var/log /var/tmp")
+        assert found.stdout == ""
+
+
+def test_data_survive_a_restart(host):
+    assert sql(host, "CREATE OR REPLACE TABLE kept (x INT); INSERT INTO kept VALUES (7)", database="shopxa").rc == 0
+    assert host.run("systemctl restart mariadb").rc == 0
+    assert value(host, "x FROM shopxa.kept") == "7"
+
+
+def test_changed_password_and_rights_take_hold_without_a_restart(host):
+    before = started_at(host)
+    new = "new \\ 'one' {é}"
+    changed = users(password=new, privileges=[{"database": "shop_a", "grant": ["SELECT"]}])
+    try:
+        status, output = play("-vvv", "--diff", mariadb_users=changed)
+        assert status == 0, output
+        assert not [password for password in [new, *PASSWORDS.values()] if password in output or json.dumps(password)[1:-1] in output]
+        assert sql(host, "SELECT 1", "shop_a", PASSWORDS["shop_a"]).rc != 0
+        assert sql(host, "SELECT 1", "shop_a", new).rc == 0
+        assert "denied" in sql(host, "CREATE TABLE shop_a.no (x INT)", "shop_a", new).stderr
+    finally:
+        status, output = play()
+    assert status == 0, output
+    assert sql(host, "SELECT 1", "shop_a", PASSWORDS["shop_a"]).rc == 0
+    assert started_at(host) == before
+
+
+def test_undeclared_databases_and_accounts_stay(host):
+    sql(host, "CREATE DATABASE IF NOT EXISTS mine; CREATE OR REPLACE USER me@localhost IDENTIFIED BY 'me-Secret-1'; GRANT SELECT ON mine.* TO me@localhost")
+    assert play()[0] == 0
+    assert sql(host, "SELECT 1", "me", "me-Secret-1", False, "mine").rc == 0
+    sql(host, "DROP DATABASE mine; DROP USER me@localhost")
+
+
+def test_what_others_opened_is_announced_and_closed(host):
+    sql(host, "CREATE DATABASE test; CREATE USER ''@localhost; CREATE USER root@'%' IDENTIFIED BY 'x'; "
+              "INSERT INTO mysql.db (Host, Db, User, Select_priv) VALUES ('%', 'test\\\\_%', '', 'Y'); "
+              "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('x'); "
+              "GRANT SELECT ON `shop_a`.* TO reader@'127.0.0.%'; GRANT PROCESS ON *.* TO reader@'127.0.0.%'")
+    status, output = play("--check")
+    assert status == 0, output
+    assert "DROP USER ''@'localhost'" in output
+    assert "changed=2" in output
+    status, output = play()
+    assert (status, "changed=2" in output) == (0, True), output
+    test_root_comes_in_over_the_socket_only(host)
+    test_nobody_has_global_rights(host, "reader")
+    assert value(host, "COUNT(*) FROM mysql.db WHERE User = '' OR Db = 'shop_a'") == "0"
+    assert "changed=0" in play()[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"no_such_variable": 1}, "unknown variable 'no_such_variable=1'"),
+        ({"innodb_flush_log_at_trx_commit": "often"}, "Parsing options for plugin 'InnoDB' failed"),
+        ({"sql_mode": "NONSENSE"}, "Error while setting value 'NONSENSE' to 'sql_mode'"),
+    ],
+)
+def test_server_refuses_a_bad_setting_before_the_file_changes(host, settings, complaint):
+    file, before = host.file(CONFIG).sha256sum, started_at(host)
+    status, output = play(mariadb_extra_settings=settings)
+    assert status != 0
+    assert complaint in output
+    assert (host.file(CONFIG).sha256sum, started_at(host)) == (file, before)
+
+
+def test_good_setting_is_taken_over_with_one_restart(host):
+    before = started_at(host)
+    status, output = play(mariadb_extra_settings={"max_allowed_packet": "32M", "innodb-print-all-deadlocks": True}, mariadb_max_connections=40)
+    assert status == 0, output
+    assert output.count("RUNNING HANDLER") == 1
+    assert value(host, "@@max_allowed_packet, @@innodb_print_all_deadlocks, @@max_connections").split() == ["33554432", "1", "40"]
+    assert started_at(host) != before
+    assert play()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"mariadb_users": [*users(), users()[0]]}, "mariadb_users lists an account more than once .*shop_a@localhost.* merge the entries"),
+        ({"mariadb_users": users(password=None)}, "mariadb_users: shop_a has no password; set it"),
+        ({"mariadb_users": users(privileges=[{"database": "shop_a", "grant": ["SELCT"]}])}, 'mariadb_users grants "SELCT", which is no right'),
+        ({"mariadb_users": users(privileges=[{"database": "shop", "grant": ["SELECT"]}])}, "grants rights on shop, but mariadb_databases lists only"),
+        ({"mariadb_users": users(name="root")}, 'mariadb_users contains the name or host "root"'),
+        ({"mariadb_databases": ["a`b"]}, 'mariadb_databases contains "a`b"; use'),
+        ({"mariadb_innodb_buffer_pool_size_mb": 4096}, "the services need .* more than the host has"),
+        ({"mariadb_max_connections": 3}, "mariadb_max_connections is 3; use a number from 10 to"),
+        ({"mariadb_extra_settings": {"bind-address": "0.0.0.0"}}, "mariadb_extra_settings sets bind_address; use the role's own input"),
+        ({"mariadb_skip_name_resolve": True, "mariadb_users": users(host="web.lan")}, "lets in clients from web.lan, but mariadb_skip_name"),
+    ],
+)
+def test_bad_input_is_refused_before_any_change(given, sentence):
+    status, output = play(**given)
+    assert status != 0
+    assert re.search(sentence, re.sub(r"\s+", " ", output)), output
+    assert "changed=0" in output
+    assert "Install | " not in output
