@@ -29,10 +29,10 @@ lint_shell() {
   local script
   for script in $(shell_scripts); do bash -n "$script" || return 1; done
   # shellcheck disable=SC2046  # names without blanks
-  shellcheck --external-sources --source-path=SCRIPTDIR --severity=warning $(shell_scripts)
+  shellcheck --shell=bash --external-sources --source-path=SCRIPTDIR --severity=warning $(shell_scripts)
 }
 lint_readme() { python tools/readme.py --check; }
-lint_changelog() { antsibull-changelog lint; }
+lint_changelog() { antsibull-changelog lint && antsibull-changelog lint-changelog-yaml --strict changelogs/changelog.yaml; }
 lint_docs() { antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --disallow-unknown-collection-refs "$work/built"; }
 lint_python39() {
   local python; python=$(oldest_python)
@@ -57,17 +57,17 @@ PYTHON
 sanity_tests=(action-plugin-docs compile empty-init line-endings no-assert no-get-exception no-illegal-filenames no-smart-quotes
   replace-urlopen use-argspec-type-path use-compat-six)
 lint_sanity() {
-  local arguments=() test
+  local test arguments=(--python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')")
   for test in "${sanity_tests[@]}"; do arguments+=(--test "$test"); done
   (cd "$work/built" && ansible-test sanity --color no "${arguments[@]}")
 }
 
 # Two tools look at the collection as it is shipped.
 build() {
-  ansible-galaxy collection build "$root" --output-path "$work" >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "the collection cannot be built"; }
-  mkdir -p "$work/built.tmp" "$work/ansible_collections/lemp/stack"
+  ansible-galaxy collection build "$root" --output-path "$work" >"$work/build.log" 2>&1 ||
+    { cat "$work/build.log" >&2; fail "the collection cannot be built"; }
+  mkdir -p "$work/ansible_collections/lemp/stack"
   tar -xzf "$work"/lemp-stack-*.tar.gz -C "$work/ansible_collections/lemp/stack"
-  rmdir "$work/built.tmp"
   ln -s "$work/ansible_collections/lemp/stack" "$work/built"
 }
 

@@ -45,7 +45,9 @@ def play(*options, **extra_vars):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as inputs:
         json.dump(extra_vars, inputs)
         inputs.flush()
-        result = subprocess.run([*command, "-e", f"@{inputs.name}"], env=environment, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [*command, "-e", f"@{inputs.name}"], env=environment, capture_output=True, text=True, check=False
+        )
     return result.returncode, result.stdout + result.stderr
 
 
@@ -76,13 +78,18 @@ def test_site_reads_and_writes_its_own_database(host, user, tcp):
 
 def test_python_client_gets_in_too(host):
     # As bytes: PyMySQL takes text for Latin-1.
-    script = "import os, pymysql, sys; u = sys.argv[1]; pymysql.connect(host='127.0.0.1', user=u, password=os.environb[b'PW'], database=u)"
+    script = (
+        "import os, pymysql, sys; name = sys.argv[1]; "
+        "pymysql.connect(host='127.0.0.1', user=name, password=os.environb[b'PW'], database=name)"
+    )
     for user in ("shop_a", "shopxa"):
         result = host.run(f"PW={shlex.quote(PASSWORDS[user])} python3 -c {shlex.quote(script)} {user}")
         assert result.rc == 0, result.stderr
 
 
-@pytest.mark.parametrize(("user", "other"), [("shop_a", "shopxa"), ("shopxa", "shop_a"), ("shop_a", "mysql"), ("nobody_yet", "shop_a")])
+@pytest.mark.parametrize(
+    ("user", "other"), [("shop_a", "shopxa"), ("shopxa", "shop_a"), ("shop_a", "mysql"), ("nobody_yet", "shop_a")]
+)
 def test_databases_of_others_are_refused(host, user, other):
     # The first pair is the trap: _ in GRANT stands for any character, x included.
     for query in (f"SELECT 1 FROM {other}.t", f"CREATE TABLE {other}.intruder (x INT)", f"USE {other}"):
@@ -106,14 +113,22 @@ def test_nobody_has_global_rights(host, user):
     grants = sql(host, f"SHOW GRANTS FOR '{user}'@'{client}'").stdout
     assert [line.split(" TO ")[0] for line in grants.splitlines() if "*.*" in line] == ["GRANT USAGE ON *.*"]
     assert "GRANT OPTION" not in grants
-    result = sql(host, "SELECT LOAD_FILE('/etc/passwd'), @@secure_file_priv; SHOW GLOBAL STATUS; FLUSH TABLES", user, PASSWORDS[user], user == "reader")
+    result = sql(
+        host,
+        "SELECT LOAD_FILE('/etc/passwd'), @@secure_file_priv; SHOW GLOBAL STATUS; FLUSH TABLES",
+        user,
+        PASSWORDS[user],
+        user == "reader",
+    )
     assert result.rc != 0
     assert "denied" in result.stderr
     assert "root:" not in result.stdout
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["socket", "tcp"])
-@pytest.mark.parametrize(("user", "password"), [("shop_a", "wrong"), ("shop_a", None), ("root", "invalid"), ("nobody", None), ("", None)])
+@pytest.mark.parametrize(
+    ("user", "password"), [("shop_a", "wrong"), ("shop_a", None), ("root", "invalid"), ("nobody", None), ("", None)]
+)
 def test_wrong_names_and_passwords_are_refused(host, user, password, tcp):
     # As nobody: the system's root is let in as root over the socket, and that alone is wanted.
     secret = f"MYSQL_PWD={password}" if password else ""
@@ -155,8 +170,14 @@ def test_running_values_are_those_configured_and_planned(host):
 def test_text_of_any_language_is_kept(host):
     query = "CREATE OR REPLACE TABLE e (x VARCHAR(20)); INSERT INTO e VALUES ('🐬 ü'); SELECT x, HEX(x) FROM e; DROP TABLE e"
     assert sql(host, query, "shop_a", PASSWORDS["shop_a"], False, "shop_a").stdout.split("\t") == ["🐬 ü", "F09F90AC20C3BC\n"]
-    assert value(host, "GROUP_CONCAT(DISTINCT DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA "
-                       "WHERE SCHEMA_NAME IN ('shop_a', 'shopxa', 'no-table_s')") == "utf8mb4_unicode_520_ci"
+    assert (
+        value(
+            host,
+            "GROUP_CONCAT(DISTINCT DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA "
+            "WHERE SCHEMA_NAME IN ('shop_a', 'shopxa', 'no-table_s')",
+        )
+        == "utf8mb4_unicode_520_ci"
+    )
 
 
 def test_slow_queries_are_logged_and_the_log_is_rotated(host):
@@ -195,7 +216,9 @@ def test_changed_password_and_rights_take_hold_without_a_restart(host):
     try:
         status, output = play("-vvv", "--diff", mariadb_users=changed)
         assert status == 0, output
-        assert not [password for password in [new, *PASSWORDS.values()] if password in output or json.dumps(password)[1:-1] in output]
+        assert not [
+            password for password in [new, *PASSWORDS.values()] if password in output or json.dumps(password)[1:-1] in output
+        ]
         assert sql(host, "SELECT 1", "shop_a", PASSWORDS["shop_a"]).rc != 0
         assert sql(host, "SELECT 1", "shop_a", new).rc == 0
         assert "denied" in sql(host, "CREATE TABLE shop_a.no (x INT)", "shop_a", new).stderr
@@ -207,17 +230,24 @@ def test_changed_password_and_rights_take_hold_without_a_restart(host):
 
 
 def test_undeclared_databases_and_accounts_stay(host):
-    sql(host, "CREATE DATABASE IF NOT EXISTS mine; CREATE OR REPLACE USER me@localhost IDENTIFIED BY 'me-Secret-1'; GRANT SELECT ON mine.* TO me@localhost")
+    sql(
+        host,
+        "CREATE DATABASE IF NOT EXISTS mine; CREATE OR REPLACE USER me@localhost IDENTIFIED BY 'me-Secret-1'; "
+        "GRANT SELECT ON mine.* TO me@localhost",
+    )
     assert play()[0] == 0
     assert sql(host, "SELECT 1", "me", "me-Secret-1", False, "mine").rc == 0
     sql(host, "DROP DATABASE mine; DROP USER me@localhost")
 
 
 def test_what_others_opened_is_announced_and_closed(host):
-    sql(host, "CREATE DATABASE test; CREATE USER ''@localhost; CREATE USER root@'%' IDENTIFIED BY 'x'; "
-              "INSERT INTO mysql.db (Host, Db, User, Select_priv) VALUES ('%', 'test\\\\_%', '', 'Y'); "
-              "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('x'); "
-              "GRANT SELECT ON `shop_a`.* TO reader@'127.0.0.%'; GRANT PROCESS ON *.* TO reader@'127.0.0.%'")
+    sql(
+        host,
+        "CREATE DATABASE test; CREATE USER ''@localhost; CREATE USER root@'%' IDENTIFIED BY 'x'; "
+        "INSERT INTO mysql.db (Host, Db, User, Select_priv) VALUES ('%', 'test\\\\_%', '', 'Y'); "
+        "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('x'); "
+        "GRANT SELECT ON `shop_a`.* TO reader@'127.0.0.%'; GRANT PROCESS ON *.* TO reader@'127.0.0.%'",
+    )
     status, output = play("--check")
     assert status == 0, output
     assert "DROP USER ''@'localhost'" in output
@@ -248,10 +278,16 @@ def test_server_refuses_a_bad_setting_before_the_file_changes(host, settings, co
 
 def test_good_setting_is_taken_over_with_one_restart(host):
     before = started_at(host)
-    status, output = play(mariadb_extra_settings={"max_allowed_packet": "32M", "innodb-print-all-deadlocks": True}, mariadb_max_connections=40)
+    status, output = play(
+        mariadb_extra_settings={"max_allowed_packet": "32M", "innodb-print-all-deadlocks": True}, mariadb_max_connections=40
+    )
     assert status == 0, output
     assert output.count("RUNNING HANDLER") == 1
-    assert value(host, "@@max_allowed_packet, @@innodb_print_all_deadlocks, @@max_connections").split() == ["33554432", "1", "40"]
+    assert value(host, "@@max_allowed_packet, @@innodb_print_all_deadlocks, @@max_connections").split() == [
+        "33554432",
+        "1",
+        "40",
+    ]
     assert started_at(host) != before
     assert play()[0] == 0
 
@@ -259,16 +295,31 @@ def test_good_setting_is_taken_over_with_one_restart(host):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"mariadb_users": [*users(), users()[0]]}, "mariadb_users lists an account more than once .*shop_a@localhost.* merge the entries"),
+        (
+            {"mariadb_users": [*users(), users()[0]]},
+            "mariadb_users lists an account more than once .*shop_a@localhost.* merge the entries",
+        ),
         ({"mariadb_users": users(password=None)}, "mariadb_users: shop_a has no password; set it"),
-        ({"mariadb_users": users(privileges=[{"database": "shop_a", "grant": ["SELCT"]}])}, 'mariadb_users grants "SELCT", which is no right'),
-        ({"mariadb_users": users(privileges=[{"database": "shop", "grant": ["SELECT"]}])}, "grants rights on shop, but mariadb_databases lists only"),
+        (
+            {"mariadb_users": users(privileges=[{"database": "shop_a", "grant": ["SELCT"]}])},
+            'mariadb_users grants "SELCT", which is no right',
+        ),
+        (
+            {"mariadb_users": users(privileges=[{"database": "shop", "grant": ["SELECT"]}])},
+            "grants rights on shop, but mariadb_databases lists only",
+        ),
         ({"mariadb_users": users(name="root")}, 'mariadb_users contains the name or host "root"'),
         ({"mariadb_databases": ["a`b"]}, 'mariadb_databases contains "a`b"; use'),
         ({"mariadb_innodb_buffer_pool_size_mb": 4096}, "the services need .* more than the host has"),
         ({"mariadb_max_connections": 3}, "mariadb_max_connections is 3; use a number from 10 to"),
-        ({"mariadb_extra_settings": {"bind-address": "0.0.0.0"}}, "mariadb_extra_settings sets bind_address; use the role's own input"),
-        ({"mariadb_skip_name_resolve": True, "mariadb_users": users(host="web.lan")}, "lets in clients from web.lan, but mariadb_skip_name"),
+        (
+            {"mariadb_extra_settings": {"bind-address": "0.0.0.0"}},
+            "mariadb_extra_settings sets bind_address; use the role's own input",
+        ),
+        (
+            {"mariadb_skip_name_resolve": True, "mariadb_users": users(host="web.lan")},
+            "lets in clients from web.lan, but mariadb_skip_name",
+        ),
     ],
 )
 def test_bad_input_is_refused_before_any_change(given, sentence):
