@@ -33,8 +33,8 @@ def is_there(name: str) -> bool:
 
 
 def galaxy_answers() -> bool:
-    from ansible.galaxy.api import GalaxyAPI  # noqa: F401  (proves that the environment has ansible-core)
     from ansible import constants
+    from ansible.galaxy.api import GalaxyAPI  # noqa: F401  (proves that the environment has ansible-core)
 
     try:
         urllib.request.urlopen(constants.config.get_config_value("GALAXY_SERVER"), timeout=5)
@@ -47,7 +47,9 @@ def galaxy_answers() -> bool:
 
 def install_from_galaxy() -> None:
     for path in REQUIREMENTS:
-        subprocess.run(["ansible-galaxy", "collection", "install", "-r", str(path), "-p", str(ROOT / "collections")], check=True)
+        subprocess.run(
+            ["ansible-galaxy", "collection", "install", "-r", str(path), "-p", str(ROOT / "collections")], check=True
+        )
 
 
 def install_from_wheel(names: list[str]) -> None:

@@ -25,6 +25,12 @@ DOCUMENTATION = r"""
       description: What is pinned about the host itself, such as C(memory_mb) and C(cpus) of a container.
       type: dict
       default: {}
+    mariadb:
+      description: >-
+        What is pinned about MariaDB, C(innodb_buffer_pool_size_mb) and C(max_connections); the rest is planned around it.
+        0 is not pinned.
+      type: dict
+      default: {}
   positional: _input, groups, host
 """
 
@@ -47,8 +53,13 @@ from ansible_collections.lemp.stack.plugins.module_utils import _projection
 from ansible_collections.lemp.stack.plugins.plugin_utils._filter import site_filter
 
 
-def host_services(sites: list[dict[str, Any]], groups: list[str], host: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    return _projection.host_services(sites, groups, host or {})
+def host_services(
+    sites: list[dict[str, Any]],
+    groups: list[str],
+    host: Mapping[str, Any] | None = None,
+    mariadb: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    return _projection.host_services(sites, groups, host or {}, mariadb or {})
 
 
 class FilterModule:

@@ -149,11 +149,14 @@ def _app_site(site: Site) -> dict[str, Any]:
     return app
 
 
-def host_services(sites: Iterable[Site], groups: Iterable[str], host: Mapping[str, Any]) -> dict[str, Any]:
+def host_services(
+    sites: Iterable[Site], groups: Iterable[str], host: Mapping[str, Any], mariadb: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """``lemp_services``: what shares a host of these inventory groups; the plan's input.
 
     :param groups: the host's inventory groups; ``web`` carries nginx and PHP-FPM, ``database`` the databases.
     :param host: what the user pins about the host itself, such as ``memory_mb`` and ``cpus``.
+    :param mariadb: what the user pins about MariaDB; 0 is not pinned.
     """
     known = list(sites)
     member_of = set(groups)
@@ -166,5 +169,5 @@ def host_services(sites: Iterable[Site], groups: Iterable[str], host: Mapping[st
         if pools:
             services["php_fpm"] = {"pools": pools}
     if "database" in member_of:
-        services["mariadb"] = {}
+        services["mariadb"] = {key: value for key, value in (mariadb or {}).items() if value}
     return services

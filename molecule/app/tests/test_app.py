@@ -2,7 +2,10 @@
 
 import pytest
 
-WORDPRESS = {"blog": ("/usr/share/wordpress", "/srv/www/blog/wp-content"), "news": ("/srv/www/news/public", "/srv/www/news/public/wp-content")}
+WORDPRESS = {
+    "blog": ("/usr/share/wordpress", "/srv/www/blog/wp-content"),
+    "news": ("/srv/www/news/public", "/srv/www/news/public/wp-content"),
+}
 
 
 def wordpress(host, site, code):
@@ -22,10 +25,15 @@ def test_blog_is_installed_in_its_own_database(host, site, title, url):
     assert host.check_output(f"mariadb -N -e 'select count(*) from {site}.wp_users'") == "1"
 
 
-@pytest.mark.parametrize(("site", "user", "password"), [("blog", "anna", 'admin\'s \\ "password"'), ("news", "bert", "another password")])
+@pytest.mark.parametrize(
+    ("site", "user", "password"), [("blog", "anna", 'admin\'s \\ "password"'), ("news", "bert", "another password")]
+)
 def test_administrator_can_log_in_and_nobody_else(host, site, user, password):
     escaped = password.replace("\\", "\\\\").replace("'", "\\'")
-    check = "$u = wp_authenticate('{}', wp_slash('{}')); echo is_wp_error($u) ? 'refused' : ($u->has_cap('manage_options') ? 'admin' : 'user');"
+    check = (
+        "$u = wp_authenticate('{}', wp_slash('{}'));"
+        "echo is_wp_error($u) ? 'refused' : ($u->has_cap('manage_options') ? 'admin' : 'user');"
+    )
     assert wordpress(host, site, check.format(user, escaped)) == "admin"
     assert wordpress(host, site, check.format(user, "wrong")) == "refused"
 

@@ -46,7 +46,7 @@ def test_front_page_shows_the_title_out_of_the_database(host):
 def test_login_and_dashboard_work(host):
     jar = "-c /tmp/jar -b /tmp/jar -b wordpress_test_cookie=1"
     get(host, "https://demo.lemp.test/wp-login.php", jar)
-    form = "--data-urlencode log=anna --data-urlencode \"pwd=admin's password\""
+    form = '--data-urlencode log=anna --data-urlencode "pwd=admin\'s password"'
     status, _ = get(host, "https://demo.lemp.test/wp-login.php", f"{jar} {form}")
     assert status == 302
     status, body = get(host, "https://demo.lemp.test/wp-admin/", jar)
@@ -62,7 +62,9 @@ def test_style_sheets_and_scripts_of_the_package_and_the_theme_are_served(host):
 
 def test_post_survives_a_restart_of_all_services(host):
     title = "Written before the restart 😀"
-    post = wordpress(host, f"echo wp_insert_post(['post_title' => '{title}', 'post_status' => 'publish', 'post_content' => 'x']);")
+    post = wordpress(
+        host, f"echo wp_insert_post(['post_title' => '{title}', 'post_status' => 'publish', 'post_content' => 'x']);"
+    )
     link = wordpress(host, f"echo get_permalink({post});")
     host.check_output("systemctl restart nginx mariadb 'php*-fpm'")
     status, body = get(host, link)
@@ -86,7 +88,9 @@ def test_unknown_name_gets_no_page(host, url):
 )
 def test_code_in_uploads_and_hidden_files_are_refused(host, path):
     root = "/srv/www/demo" if path.startswith("/wp-content") else "/usr/share/wordpress"
-    host.check_output(f"mkdir -p $(dirname {root}{path}) && echo '<?php echo \"leaked\";' > {root}{path} && chmod 0644 {root}{path}")
+    host.check_output(
+        f"mkdir -p $(dirname {root}{path}) && echo '<?php echo \"leaked\";' > {root}{path} && chmod 0644 {root}{path}"
+    )
     try:
         status, body = get(host, f"https://demo.lemp.test{path}")
     finally:
@@ -105,7 +109,7 @@ def test_static_and_proxy_sites_answer(host):
 
 @pytest.mark.parametrize(("site", "other"), [("shop", "demo"), ("demo", "shop")])
 def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
-    host.check_output(f"echo secret > /srv/www/{other}/secret && chown root:{other} /srv/www/{other}/secret && chmod 0640 /srv/www/{other}/secret")
+    host.check_output(f"echo secret | install -o root -g {other} -m 0640 /dev/stdin /srv/www/{other}/secret")
     run_in_pool(host, other, "session_id('neighbour'); session_start(); $_SESSION['key'] = 'session secret';")
     assert host.run(f"grep -q 'session secret' /var/lib/php-fpm/{other}/session/sess_neighbour").rc == 0
     code = f"""
@@ -125,7 +129,7 @@ def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
 
 
 @pytest.mark.parametrize(
-    ("site", "password", "other"), [("shop", "shop-password", "demo"), ("demo", "demo's \\\"password\\\"", "shop")]
+    ("site", "password", "other"), [("shop", "shop-password", "demo"), ("demo", 'demo\'s \\"password\\"', "shop")]
 )
 def test_sites_cannot_read_each_others_database(host, site, password, other):
     code = f"""
@@ -154,6 +158,8 @@ def test_no_service_failed(host):
 
 def test_the_plan_keeps_within_the_hosts_memory(host):
     pool = int(host.check_output("mariadb -N -e 'select @@innodb_buffer_pool_size'"))
-    children = sum(int(line) for line in host.check_output("sed -n 's/^pm.max_children = //p' /etc/php/*/fpm/pool.d/*.conf").split())
+    children = sum(
+        int(line) for line in host.check_output("sed -n 's/^pm.max_children = //p' /etc/php/*/fpm/pool.d/*.conf").split()
+    )
     assert children >= 4
     assert pool + children * 48 * 2**20 < 2048 * 2**20

@@ -2,7 +2,10 @@
 
 import pytest
 
-CURL = "curl -sk -o /dev/null -w '%{http_code} %{redirect_url} %{http_version}' --max-time 5 --resolve '*:443:127.0.0.1' --resolve '*:80:127.0.0.1'"
+CURL = (
+    "curl -sk -o /dev/null -w '%{http_code} %{redirect_url} %{http_version}' --max-time 5"
+    " --resolve '*:443:127.0.0.1' --resolve '*:80:127.0.0.1'"
+)
 
 
 def fetch(host, url, options=""):
@@ -63,7 +66,9 @@ def test_private_and_executable_files_are_refused(host, path, status):
     assert fetch(host, f"https://static.lemp.test{path}")[1][0] == status
 
 
-@pytest.mark.parametrize(("path", "status"), [("/media/uploads/x.php", "403"), ("/files/x.php", "403"), ("/media/style.css", "200")])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/media/uploads/x.php", "403"), ("/files/x.php", "403"), ("/media/style.css", "200")]
+)
 def test_aliases_serve_their_own_root_and_guard_uploads(host, path, status):
     assert fetch(host, f"https://php.lemp.test{path}")[1][0] == status
 

@@ -16,7 +16,7 @@ def version(host):
 def files_of_the_sites(host):
     for site in SITES:
         host.check_output(f"install -d -o root -g {site} -m 0750 /srv/www/{site}")
-        host.check_output(f"printf 'secret of {site}' > /srv/www/{site}/secret && chown root:{site} /srv/www/{site}/secret && chmod 0640 /srv/www/{site}/secret")
+        host.check_output(f"printf 'secret of {site}' | install -o root -g {site} -m 0640 /dev/stdin /srv/www/{site}/secret")
 
 
 def run_php(host, site, code, name="t.php"):
@@ -67,7 +67,8 @@ def test_session_temporary_file_and_log_lie_in_the_pools_own_directories(host, s
 
 
 def test_status_page_shows_the_planned_workers(host, version):
-    command = "SCRIPT_FILENAME=/fpm_status SCRIPT_NAME=/fpm_status QUERY_STRING=json REQUEST_METHOD=GET cgi-fcgi -bind -connect /run/php-fpm/blog.sock"
+    request = "SCRIPT_FILENAME=/fpm_status SCRIPT_NAME=/fpm_status QUERY_STRING=json REQUEST_METHOD=GET"
+    command = f"{request} cgi-fcgi -bind -connect /run/php-fpm/blog.sock"
     status = json.loads(host.check_output(command).replace("\r", "").partition("\n\n")[2])
     assert status["pool"] == "blog"
     pool = host.file(f"/etc/php/{version}/fpm/pool.d/lemp-blog.conf").content_string

@@ -384,7 +384,7 @@ def known_names() -> set[str]:
 
 
 def shared_names() -> set[str]:
-    sources = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml"), *ROOT.glob("roles/*/defaults/main.yml")]
+    sources = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/*/*.yml"), *ROOT.glob("roles/*/defaults/main.yml")]
     return {name for path in sources for name in re.findall(r"\blemp_\w+", path.read_text())}
 
 
@@ -410,7 +410,7 @@ def readme_examples() -> Iterator[tuple[str, Any]]:
 
 def written_variables() -> Iterator[Any]:
     for path in sorted([*ROOT.glob("inventories/**/group_vars/**/*.yml"), *ROOT.glob("inventories/**/host_vars/**/*.yml")]):
-        yield pytest.param("", read_yaml(path) or {}, id=relative(path))
+        yield pytest.param(path.read_text(), read_yaml(path) or {}, id=relative(path))
     for path in sorted(ROOT.glob("inventories/*/hosts.yml")):
         text = path.read_text()
         names = re.findall(r"^\s+([a-z]+_\w+):\s*\S", text, re.M)

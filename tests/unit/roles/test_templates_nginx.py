@@ -48,14 +48,7 @@ PROXY = {
 }
 SERVERS = [STATIC, PHP, PROXY]
 SITE = "etc/nginx/conf.d/lemp-site.conf"
-FILES = [
-    "nginx.conf",
-    "lemp/headers.conf",
-    "lemp/fastcgi.conf",
-    "lemp/proxy.conf",
-    "conf.d/lemp-default.conf",
-    "conf.d/lemp-status.conf",
-]
+MAIN = "etc/nginx/nginx.conf"
 OLD, NEW = "1.22.1", "1.26.3"
 versions = pytest.mark.parametrize("version", [OLD, NEW])
 every_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server["kind"])
@@ -67,6 +60,10 @@ def policy(version: str) -> dict[str, Any]:
 
 def site(server: dict[str, Any], version: str = NEW, **overrides: Any) -> str:
     return ROLE.render(SITE, __nginx_server=server, **policy(version), **overrides)
+
+
+def main(version: str = NEW, **overrides: Any) -> str:
+    return ROLE.render(MAIN, **{"nginx_servers": SERVERS, **policy(version), **overrides})
 
 
 def blocks(text: str, opening: str) -> list[str]:
@@ -135,10 +132,23 @@ def test_hsts_is_sent_only_where_it_is_promised() -> None:
 
 
 @every_server
-def test_every_block_that_adds_a_header_includes_the_common_ones(server: dict[str, Any]) -> None:
-    for block in blocks(site(server), "server"):
-        if "add_header" in block:
-            assert "include lemp/headers.conf;" in lines(block)
+def test_every_site_sends_the_protective_headers(server: dict[str, Any]) -> None:
+    canonical = blocks(site(server), "server")[-1]
+    assert {
+        "add_header X-Content-Type-Options nosniff always;",
+        "add_header X-Frame-Options SAMEORIGIN always;",
+        "add_header Referrer-Policy strict-origin-when-cross-origin always;",
+    } <= set(lines(canonical))
+
+
+@every_server
+def test_no_location_of_a_site_drops_what_it_would_inherit(server: dict[str, Any]) -> None:
+    """nginx drops all inherited headers or parameters in a block that adds one of its own."""
+    server_level = [
+        line for line in site(server).splitlines() if re.match(r"\s+(add_header|fastcgi_param|proxy_set_header) ", line)
+    ]
+    assert server_level
+    assert [line for line in server_level if not re.match(r" {4}add_header ", line)] == []
 
 
 def test_php_waits_as_long_as_the_site_says() -> None:
@@ -179,21 +189,22 @@ def test_a_proxy_hands_everything_on() -> None:
 
 @versions
 def test_unknown_names_are_refused_without_a_certificate(version: str) -> None:
-    text = ROLE.render("etc/nginx/conf.d/lemp-default.conf", **policy(version))
-    assert "ssl_reject_handshake on;" in lines(text)
-    assert "return 444;" in lines(text)
-    assert "ssl_certificate " not in text
-    assert text.count("default_server") == 4
+    [default] = [block for block in blocks(main(version), "server") if "default_server" in block]
+    assert "ssl_reject_handshake on;" in lines(default)
+    assert "return 444;" in lines(default)
+    assert "ssl_certificate " not in default
+    assert len(re.findall(r"listen .* default_server", default)) == 4
+    assert ("http2 on;" in lines(default)) is (version == NEW)
 
 
 def test_the_status_page_is_on_loopback_only() -> None:
-    text = ROLE.render("etc/nginx/conf.d/lemp-status.conf", nginx_servers=SERVERS)
-    assert re.findall(r"listen (\S+);", text) == ["127.0.0.1:8081"]
-    assert re.findall(r"location = (\S+)", text) == ["/nginx_status", "/fpm_status/blog"]
+    [status] = [block for block in blocks(main(), "server") if "stub_status" in block]
+    assert re.findall(r"listen (\S+);", status) == ["127.0.0.1:8081"]
+    assert re.findall(r"location = (\S+)", status) == ["/nginx_status", "/fpm_status/blog"]
 
 
 def test_worker_values_come_from_the_plan() -> None:
-    text = ROLE.render("etc/nginx/nginx.conf")
+    text = main()
     assert "worker_processes 2;" in lines(text)
     assert int(re.findall(r"worker_rlimit_nofile (\d+);", text)[0]) >= 2 * int(
         re.findall(r"worker_connections (\d+);", text)[0]
@@ -201,11 +212,11 @@ def test_worker_values_come_from_the_plan() -> None:
 
 
 def test_worker_values_can_be_decided_by_hand() -> None:
-    assert "worker_processes 7;" in lines(ROLE.render("etc/nginx/nginx.conf", nginx_worker_processes=7))
+    assert "worker_processes 7;" in lines(main(nginx_worker_processes=7))
 
 
 def test_only_modern_tls_is_spoken() -> None:
-    text = ROLE.render("etc/nginx/nginx.conf")
+    text = main()
     assert "ssl_protocols TLSv1.2 TLSv1.3;" in lines(text)
     [ciphers] = re.findall(r"ssl_ciphers (\S+);", text)
     assert [
@@ -216,19 +227,19 @@ def test_only_modern_tls_is_spoken() -> None:
 
 
 def test_client_addresses_are_believed_only_from_named_proxies() -> None:
-    assert "real_ip_header" not in ROLE.render("etc/nginx/nginx.conf")
-    text = ROLE.render("etc/nginx/nginx.conf", nginx_trusted_proxies=["192.0.2.10", "2001:db8::/64"])
+    assert "real_ip_header" not in main()
+    text = main(nginx_trusted_proxies=["192.0.2.10", "2001:db8::/64"])
     assert re.findall(r"set_real_ip_from (\S+);", text) == ["192.0.2.10", "2001:db8::/64"]
 
 
 @pytest.mark.parametrize("is_wanted", [True, False])
 def test_compression_can_be_switched_off(is_wanted: bool) -> None:
-    assert ("gzip on;" in lines(ROLE.render("etc/nginx/nginx.conf", nginx_gzip=is_wanted))) is is_wanted
+    assert ("gzip on;" in lines(main(nginx_gzip=is_wanted))) is is_wanted
 
 
 def test_the_httpoxy_header_never_reaches_an_application() -> None:
-    assert 'fastcgi_param HTTP_PROXY "";' in lines(ROLE.render("etc/nginx/lemp/fastcgi.conf"))
-    assert 'proxy_set_header Proxy "";' in lines(ROLE.render("etc/nginx/lemp/proxy.conf"))
+    assert 'fastcgi_param HTTP_PROXY "";' in lines(main())
+    assert 'proxy_set_header Proxy "";' in lines(main())
 
 
 def test_groups_are_joined_once_each_in_a_stable_order() -> None:
@@ -239,8 +250,7 @@ def test_groups_are_joined_once_each_in_a_stable_order() -> None:
 def write_tree(folder: Path, version: str, **overrides: Any) -> Path:
     """The role's files below ``folder``, with what the test machine does not have replaced: user, certificates, log folder."""
     config = folder / "nginx"
-    variables = {"nginx_servers": SERVERS, **policy(version), **overrides}
-    texts = {name: ROLE.render(f"etc/nginx/{name}", **variables) for name in FILES}
+    texts = {"nginx.conf": main(version, **overrides)}
     texts |= {f"conf.d/lemp-site-{server['name']}.conf": site(server, version, **overrides) for server in SERVERS}
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     request = [
