@@ -26,7 +26,7 @@ def run_in_pool(host, site, code):
 
 
 def wordpress(host, code):
-    program = f"$_SERVER['HTTP_HOST']='demo.lemp.test'; require '/usr/share/wordpress/wp-load.php'; {code}"
+    program = f"$_SERVER['HTTP_HOST']='demo.lemp.test'; $_SERVER['HTTPS']='on'; require '/usr/share/wordpress/wp-load.php'; {code}"
     return host.check_output("runuser -u demo -- php -r %s", program)
 
 
@@ -110,19 +110,19 @@ def test_static_and_proxy_sites_answer(host):
 @pytest.mark.parametrize(("site", "other"), [("shop", "demo"), ("demo", "shop")])
 def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
     host.check_output(f"echo secret | install -o root -g {other} -m 0640 /dev/stdin /srv/www/{other}/secret")
-    run_in_pool(host, other, "session_id('neighbour'); session_start(); $_SESSION['key'] = 'session secret';")
-    assert host.run(f"grep -q 'session secret' /var/lib/php-fpm/{other}/session/sess_neighbour").rc == 0
+    run_in_pool(host, other, "ini_set('session.use_strict_mode', 0); session_id('of{other}'); session_start(); $_SESSION['key'] = 'session secret';")
+    assert host.run(f"grep -q 'session secret' /var/lib/php-fpm/{other}/session/sess_of{other}").rc == 0
     code = f"""
-        $paths = ['/srv/www/{other}/secret', '/var/lib/php-fpm/{other}/session/sess_neighbour',
+        $paths = ['/srv/www/{other}/secret', '/var/lib/php-fpm/{other}/session/sess_of{other}',
                   '/etc/wordpress/config-demo.lemp.test.php'];
         ini_set('open_basedir', '/');
         foreach ($paths as $path) echo json_encode([$path, (bool) @file_get_contents($path)]), "\\n";
         echo json_encode(['exec', trim((string) shell_exec('cat /srv/www/{other}/secret 2>/dev/null'))]), "\\n";
-        session_id('neighbour'); @session_start(); echo json_encode(['session', $_SESSION ?? []]);"""
+        ini_set('session.use_strict_mode', 0); session_id('of{other}'); @session_start(); echo json_encode(['session', $_SESSION ?? []]);"""
     answers = dict(json.loads(line) for line in run_in_pool(host, site, code).splitlines())
     own_config = site == "demo"
     assert answers[f"/srv/www/{other}/secret"] is False
-    assert answers[f"/var/lib/php-fpm/{other}/session/sess_neighbour"] is False
+    assert answers[f"/var/lib/php-fpm/{other}/session/sess_of{other}"] is False
     assert answers["/etc/wordpress/config-demo.lemp.test.php"] is own_config
     assert answers["exec"] == ""
     assert answers["session"] == []

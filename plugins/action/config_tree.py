@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see LICENSE)
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Render the templates of lemp.stack.config_tree and hand their content to its module in one call."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        variables = task_vars or {}
+        super().run(tmp, variables)
+        arguments = dict(self._task.args)
+        arguments["directories"] = [
+            entry if isinstance(entry, Mapping) else {"path": entry} for entry in arguments.get("directories") or []
+        ]
+        arguments["files"] = [self._render(entry, variables) for entry in arguments.get("files") or []]
+        result: dict[str, Any] = self._execute_module(
+            module_name="lemp.stack.config_tree", module_args=arguments, task_vars=variables
+        )
+        return result
+
+    def _render(self, entry: Any, variables: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(entry, Mapping) or "dest" not in entry or ("src" in entry) == ("content" in entry):
+            raise AnsibleActionFail("Every entry of files needs dest and either src or content.")
+        if "content" in entry:
+            return dict(entry)
+        try:
+            path = self._find_needle("templates", entry["src"])
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"The template {entry['src']} was not found: {error}") from error
+        template_variables = {
+            "ansible_managed": "Ansible managed",
+            "template_path": entry["src"],
+            "template_fullpath": path,
+            "template_destpath": entry["dest"],
+            **variables,
+            **(entry.get("vars") or {}),
+        }
+        folders = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(path)]
+        templar = self._templar.copy_with_new_env(
+            searchpath=[candidate for folder in folders for candidate in (os.path.join(folder, "templates"), folder)],
+            available_variables=template_variables,
+        )
+        content = templar.template(
+            trust_as_template(self._loader.get_text_file_contents(path)),
+            escape_backslashes=False,
+            overrides={"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"},
+        )
+        return {**{key: value for key, value in entry.items() if key != "vars"}, "content": "" if content is None else content}
