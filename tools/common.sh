@@ -4,7 +4,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 export PATH="$root/.venv/bin:$PATH"
 export PYTHONWARNINGS="${PYTHONWARNINGS:-ignore}" PIP_DISABLE_PIP_VERSION_CHECK=1
-export DOCKER_HOST="${DOCKER_HOST:-unix:///var/run/docker.sock}"
+DOCKER_HOST=${DOCKER_HOST:-$(docker context inspect -f '{{.Endpoints.docker.Host}}' 2>/dev/null || echo unix:///var/run/docker.sock)}
+export DOCKER_HOST
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -21,6 +22,14 @@ quietly() { # log file, command...
   [ "$status" -eq 0 ] || { tail -n 40 "$log" >&2; fail "that failed (exit $status); the whole output is in $log"; }
 }
 
+# Programs that the tools call, from the distribution where root may install them.
+need() { # program, Debian package
+  command -v "$1" >/dev/null && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "install $1 (Debian: apt-get install $2), then run this again"
+  say "Installing $2"
+  quietly ".cache/log/need-$2.log" sh -c "apt-get update && apt-get install -y --no-install-recommends $2"
+}
+
 # Start a container that boots like a host: systemd as PID 1, without --privileged.
 start_host() { # name, platform, memory in MB, further arguments of docker run...
   local name=$1 platform=$2 memory=$3; shift 3
@@ -29,7 +38,11 @@ start_host() { # name, platform, memory in MB, further arguments of docker run..
     --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined \
     --cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup:rw --tmpfs /run:exec --tmpfs /run/lock \
     "$@" "lemp-test/$platform" >/dev/null || return 1
-  local state
+  wait_for_boot "$name"
+}
+
+wait_for_boot() { # name
+  local name=$1 state
   for _ in $(seq 60); do
     state=$(docker exec "$name" systemctl is-system-running 2>/dev/null || true)
     [ "$state" = running ] && return 0

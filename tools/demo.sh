@@ -20,16 +20,18 @@ make_secret() { # name
 }
 
 up() {
-  local started=$SECONDS fresh=
-  if [ "$(docker inspect -f '{{.State.Running}}' "$name" 2>/dev/null)" != true ]; then
+  local started=$SECONDS
+  need curl curl
+  docker start "$name" >/dev/null 2>&1 || true
+  if ! docker inspect "$name" >/dev/null 2>&1; then
     molecule/images/build.sh "$platform"
     down
-    fresh=1
     say "Starting container $name ($platform, $LEMP_DEMO_MEMORY_MB MB of memory)"
     start_host "$name" "$platform" "$LEMP_DEMO_MEMORY_MB" \
       -p "127.0.0.1:$LEMP_DEMO_HTTP_PORT:80" -p "127.0.0.1:$LEMP_DEMO_HTTPS_PORT:443" ||
       fail "the container did not start; if a port is taken, set LEMP_DEMO_HTTP_PORT and LEMP_DEMO_HTTPS_PORT"
   fi
+  wait_for_boot "$name"
   make_secret admin_password
   make_secret database_password
 
@@ -56,8 +58,9 @@ up() {
   and the demo's own CA, if it is to trust the certificate:  docker exec $name cat /etc/ssl/lemp/ca/ca.pem
   Without either:  curl -k --resolve demo.lemp.test:$LEMP_DEMO_HTTPS_PORT:127.0.0.1 $url
 EOF
-  if [ -n "$fresh" ]; then
+  if [ ! -e "$LEMP_DEMO_STATE/shown" ]; then
     say "Administrator (shown once): admin, password $(cat "$LEMP_DEMO_STATE/admin_password"), at ${url}wp-admin/"
+    touch "$LEMP_DEMO_STATE/shown"
   fi
   say "Done in $((SECONDS - started)) s; make demo-down removes it"
 }

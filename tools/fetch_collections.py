@@ -7,6 +7,7 @@ From Galaxy where it answers; else out of the `ansible` wheel, of which only the
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -58,7 +59,11 @@ def install_from_wheel(names: list[str]) -> None:
         subprocess.run([*command, "--python-version", WHEEL_PYTHON, "-d", folder, WHEEL], check=True)
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             prefixes = tuple(f"ansible_collections/{name.replace('.', '/')}/" for name in names)
-            wheel.extractall(TARGET.parent, [member for member in wheel.namelist() if member.startswith(prefixes)])
+            wheel.extractall(folder, [member for member in wheel.namelist() if member.startswith(prefixes)])
+        for name in names:
+            target = TARGET / name.replace(".", "/")
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(Path(folder) / "ansible_collections" / name.replace(".", "/"), target)
 
 
 def main() -> None:

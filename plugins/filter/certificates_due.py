@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
   version_added: 0.1.0
   author: lemp.stack authors
   description:
-    - Names certificates that are missing, near their end, of another issuer or for other domains than wanted.
+    - Names certificates that are missing, near their end, of another key, issuer or other domains than wanted.
   options:
     _input:
       description: Wanted certificates, each with C(name) and C(domains).
@@ -16,7 +16,12 @@ DOCUMENTATION = r"""
       required: true
     facts:
       description: >-
-        Results of M(community.crypto.x509_certificate_info) for each, in the same order, asked for the validity at C(renewal).
+        Results of C(community.crypto.x509_certificate_info) for each, in the same order, asked for the validity at C(renewal).
+      type: list
+      elements: dict
+      required: true
+    keys:
+      description: Results of C(community.crypto.openssl_privatekey) for each, in the same order.
       type: list
       elements: dict
       required: true
@@ -24,13 +29,13 @@ DOCUMENTATION = r"""
       description: Common name of the CA that should have signed.
       type: str
       required: true
-  positional: _input, facts, issuer
+  positional: _input, facts, keys, issuer
 """
 
 EXAMPLES = r"""
 - name: Show that a certificate which is not there is due
   ansible.builtin.debug:
-    msg: "{{ [{'name': 'shop', 'domains': ['shop.example.org']}] | lemp.stack.certificates_due([{}], 'Own CA') }}"
+    msg: "{{ [{'name': 'shop', 'domains': ['shop.example.org']}] | lemp.stack.certificates_due([{}], [{}], 'Own CA') }}"
 """
 
 RETURN = r"""

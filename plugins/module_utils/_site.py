@@ -47,11 +47,11 @@ DATABASE_PRIVILEGES = (
 
 # Accounts that Debian, Ubuntu and EL ship; a site of that name would take over a system user, group or schema.
 RESERVED_NAMES = frozenset(
-    "adm apache audio backup bin cdrom certbot chrony crontab daemon dba dbus dialout dip disk docker fax floppy ftp games "
-    "git gnats halt information_schema input irc kmem kvm list lp mail man memcached messagebus mysql netdev news nginx "
-    "nobody nogroup operator performance_schema php plugdev polkitd postfix postgres proxy redis render root rtkit sasl "
-    "sgx shadow shutdown src ssh sshd staff sudo sync sys syslog systemd tape test tss tty users utmp uucp uuidd valkey "
-    "video voice wheel www".split()
+    "adm admin ansible apache audio backup bin cdrom certbot chrony crontab daemon dba dbus debian dialout dip disk "
+    "docker ec2_user fax floppy ftp games git gnats halt information_schema input irc kmem kvm list lp mail man "
+    "memcached messagebus mysql netdev news nginx nobody nogroup operator performance_schema php pi plugdev polkitd "
+    "postfix postgres proxy redis render rocky root rtkit sasl sgx shadow shutdown src ssh sshd staff sudo sync sys "
+    "syslog systemd tape test tss tty ubuntu users utmp uucp uuidd vagrant valkey video voice wheel www".split()
 )
 
 # Users that no site can be named after, because of their hyphen or underscore, but that could be written as `user`.
@@ -322,6 +322,7 @@ def _wordpress(where: str, site: Mapping[str, Any]) -> Site:
             "(sha256:... of the file)."
         )
     checksum = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+    _refuse_example(where, "wordpress.admin_password", given["admin_password"])
     return {
         "title": given["title"],
         "admin_user": _matching(
@@ -377,6 +378,7 @@ def _database(where: str, site: Mapping[str, Any], name: str, app: str | None) -
         raise SiteError(f"{where}: database.password is missing; set it, best from a vault.")
     if re.search(r"[\x00-\x1f\x7f]", given["password"]):
         raise SiteError(f"{where}: database.password contains a control character; use printable characters only.")
+    _refuse_example(where, "database.password", given["password"])
     identifier = re.compile(r"[A-Za-z0-9_]{1,64}")
     user = _matching(where, given, "database.user", re.compile(r"[A-Za-z0-9_]{1,32}"), name, "use letters, digits and _")
     database = _matching(where, given, "database.name", identifier, name, "use up to 64 letters, digits or _")
@@ -402,6 +404,11 @@ def _database(where: str, site: Mapping[str, Any], name: str, app: str | None) -
         "host": host,
         "client_hosts": client_hosts,
     }
+
+
+def _refuse_example(where: str, dotted: str, password: str) -> None:
+    if password.startswith("change-me"):
+        raise SiteError(f"{where}: {dotted} is still the example's; choose one of your own, best in a vault.")
 
 
 def _tls(where: str, site: Mapping[str, Any], name: str, issuer: str) -> Site:

@@ -8,6 +8,7 @@ trap 'tools/demo.sh down' EXIT
 site=https://demo.lemp.test:18443
 fetch() { curl -sk --max-time 20 --resolve demo.lemp.test:18443:127.0.0.1 --resolve demo.lemp.test:18080:127.0.0.1 "$@"; }
 
+need curl curl
 tools/demo.sh down
 first=$(tools/demo.sh up)
 password=$(cat "$LEMP_DEMO_STATE/admin_password")

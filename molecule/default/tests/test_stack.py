@@ -26,7 +26,8 @@ def run_in_pool(host, site, code):
 
 
 def wordpress(host, code):
-    program = f"$_SERVER['HTTP_HOST']='demo.lemp.test'; $_SERVER['HTTPS']='on'; require '/usr/share/wordpress/wp-load.php'; {code}"
+    request = "$_SERVER['HTTP_HOST']='demo.lemp.test'; $_SERVER['HTTPS']='on';"
+    program = f"{request} require '/usr/share/wordpress/wp-load.php'; {code}"
     return host.check_output("runuser -u demo -- php -r %s", program)
 
 
@@ -110,7 +111,8 @@ def test_static_and_proxy_sites_answer(host):
 @pytest.mark.parametrize(("site", "other"), [("shop", "demo"), ("demo", "shop")])
 def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
     host.check_output(f"echo secret | install -o root -g {other} -m 0640 /dev/stdin /srv/www/{other}/secret")
-    run_in_pool(host, other, "ini_set('session.use_strict_mode', 0); session_id('of{other}'); session_start(); $_SESSION['key'] = 'session secret';")
+    start_session = f"ini_set('session.use_strict_mode', 0); session_id('of{other}'); session_start();"
+    run_in_pool(host, other, f"{start_session} $_SESSION['key'] = 'session secret';")
     assert host.run(f"grep -q 'session secret' /var/lib/php-fpm/{other}/session/sess_of{other}").rc == 0
     code = f"""
         $paths = ['/srv/www/{other}/secret', '/var/lib/php-fpm/{other}/session/sess_of{other}',
@@ -118,7 +120,7 @@ def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
         ini_set('open_basedir', '/');
         foreach ($paths as $path) echo json_encode([$path, (bool) @file_get_contents($path)]), "\\n";
         echo json_encode(['exec', trim((string) shell_exec('cat /srv/www/{other}/secret 2>/dev/null'))]), "\\n";
-        ini_set('session.use_strict_mode', 0); session_id('of{other}'); @session_start(); echo json_encode(['session', $_SESSION ?? []]);"""
+        {start_session} echo json_encode(['session', $_SESSION ?? []]);"""
     answers = dict(json.loads(line) for line in run_in_pool(host, site, code).splitlines())
     own_config = site == "demo"
     assert answers[f"/srv/www/{other}/secret"] is False
@@ -126,6 +128,17 @@ def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
     assert answers["/etc/wordpress/config-demo.lemp.test.php"] is own_config
     assert answers["exec"] == ""
     assert answers["session"] == []
+
+
+def test_site_cannot_read_its_neighbour_through_a_link_that_nginx_would_follow(host):
+    secret, link = "/srv/www/demo/wp-salts.php", "/srv/www/shop/public/link.txt"
+    host.check_output(f"ln -s {secret} {link} && chown -h shop:shop {link}")
+    try:
+        status, body = get(host, "https://shop.lemp.test/link.txt")
+    finally:
+        host.check_output(f"rm {link}")
+    assert status in (403, 404)
+    assert "AUTH_KEY" not in body
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_the_httpoxy_header_never_reaches_an_application() -> None:
 
 
 def test_groups_are_joined_once_each_in_a_stable_order() -> None:
-    text = ROLE.render("etc/sysusers.d/lemp-nginx.conf", nginx_user_groups=["shop", "blog", "shop"])
+    text = ROLE.render("sysusers.conf", nginx_user_groups=["shop", "blog", "shop"])
     assert [line for line in lines(text) if line.startswith("m ")] == ["m www-data blog", "m www-data shop"]
 
 

@@ -112,7 +112,7 @@ def test_settings_for_all_pools_come_last() -> None:
 
 
 def test_each_pool_gets_a_user_and_a_group() -> None:
-    text = ROLE.render("etc/sysusers.d/lemp-php-fpm.conf", php_fpm_pools=POOLS)
+    text = ROLE.render("sysusers.conf", php_fpm_pools=POOLS)
     assert [line.split()[1] for line in lines(text) if line.startswith("u ")] == ["blog", "shop"]
 
 

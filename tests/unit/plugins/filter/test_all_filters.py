@@ -15,7 +15,7 @@ from ansible.errors import AnsibleError
 from templating import ROOT, evaluate
 
 NAMES = sorted(path.stem for path in (ROOT / "plugins" / "filter").glob("*.py"))
-SITE_FILTERS = [name for name in NAMES if name != "plan"]
+SITE_FILTERS = [name for name in NAMES if name not in ("plan", "config_files", "certificates_due")]
 ARGUMENTS = {"host_services": "(['web'])"}
 
 
