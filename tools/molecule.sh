@@ -37,9 +37,9 @@ nothing_would_change() {
 
 step "destroy" destroy
 step "create and prepare" create
-step "check on the bare host" check
+ANSIBLE_DIFF_ALWAYS=1 step "check on the bare host" check
 step "converge" converge
-step "check on the converged host" check
+ANSIBLE_DIFF_ALWAYS=1 step "check on the converged host" check
 nothing_would_change "check mode on the converged host"
 step "idempotence" idempotence
 step "verify" verify
