@@ -30,6 +30,12 @@ need() { # program, Debian package
   quietly ".cache/log/need-$2.log" sh -c "apt-get update && apt-get install -y --no-install-recommends $2"
 }
 
+# Whether a command's output holds a text. Not a pipe into grep -q: that ends at the first hit, and the command with an error.
+shows() { # text, command...
+  local text=$1 output; shift
+  output=$("$@") && [[ $output == *"$text"* ]]
+}
+
 # Start a container that boots like a host: systemd as PID 1, without --privileged.
 start_host() { # name, platform, memory in MB, further arguments of docker run...
   local name=$1 platform=$2 memory=$3; shift 3

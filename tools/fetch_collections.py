@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 import yaml
+from ansible import constants
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "collections" / "ansible_collections"
@@ -34,9 +35,6 @@ def is_there(name: str) -> bool:
 
 
 def galaxy_answers() -> bool:
-    from ansible import constants
-    from ansible.galaxy.api import GalaxyAPI  # noqa: F401  (proves that the environment has ansible-core)
-
     try:
         urllib.request.urlopen(constants.config.get_config_value("GALAXY_SERVER"), timeout=5)
     except urllib.error.HTTPError:
@@ -46,11 +44,12 @@ def galaxy_answers() -> bool:
     return True
 
 
-def install_from_galaxy() -> None:
-    for path in REQUIREMENTS:
-        subprocess.run(
-            ["ansible-galaxy", "collection", "install", "-r", str(path), "-p", str(ROOT / "collections")], check=True
-        )
+def installed_from_galaxy() -> bool:
+    """Whether Galaxy answers and gave everything; a gateway in between may answer in its place."""
+    if not galaxy_answers():
+        return False
+    command = ["ansible-galaxy", "collection", "install", "-p", str(ROOT / "collections"), "-r"]
+    return all(subprocess.run([*command, str(path)], check=False).returncode == 0 for path in REQUIREMENTS)
 
 
 def install_from_wheel(names: list[str]) -> None:
@@ -70,11 +69,8 @@ def main() -> None:
     names = wanted()
     if all(map(is_there, names)):
         return
-    if galaxy_answers():
-        print("Collections: from Galaxy")
-        install_from_galaxy()
-    else:
-        print(f"Collections: Galaxy does not answer, taking them out of the {WHEEL} wheel")
+    if not installed_from_galaxy():
+        print(f"Collections: Galaxy does not give them, taking them out of the {WHEEL} wheel")
         install_from_wheel(names)
     missing = [name for name in names if not is_there(name)]
     if missing:

@@ -13,7 +13,7 @@ tools/demo.sh down
 first=$(tools/demo.sh up)
 password=$(cat "$LEMP_DEMO_STATE/admin_password")
 [ "$(grep -cF "$password" <<<"$first")" = 1 ] || fail "the first run must show the administrator's password exactly once"
-fetch "$site/" | grep -q '<title>The lemp.stack demo</title>' || fail "the front page does not show the blog's title"
+shows '<title>The lemp.stack demo</title>' fetch "$site/" || fail "the front page does not show the blog's title"
 [ "$(fetch -o /dev/null -w '%{http_code} %{redirect_url}' http://demo.lemp.test:18080/)" = "301 $site/" ] || fail "plain HTTP does not redirect"
 if curl -sk --max-time 20 --resolve unknown.lemp.test:18443:127.0.0.1 https://unknown.lemp.test:18443/; then fail "an unknown name gets a page"; fi
 

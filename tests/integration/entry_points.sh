@@ -46,7 +46,8 @@ overrides=(-e "ansible_host=$(address "$host")" -e baseline_container=true -e '{
 
 say "1. A plain clone: ansible-playbook -i inventories/single site.yml"
 play "$work/clone" clone.log -i inventories/single site.yml "${overrides[@]}"
-docker exec "$host" curl -sk --resolve blog.example.org:443:127.0.0.1 https://blog.example.org/ | grep -q 'Notes from the server room' ||
+shows 'Notes from the server room' \
+  docker exec "$host" curl -sk --resolve blog.example.org:443:127.0.0.1 https://blog.example.org/ ||
   fail "the blog of inventories/single does not show its title"
 
 say "2. The built collection: ansible-playbook lemp.stack.site"
@@ -88,6 +89,7 @@ cat >"$work/elsewhere/own.yml" <<'EOF'
             root: /srv/own
 EOF
 play "$work/elsewhere" role.log -i "$(address "$alone")," -u root own.yml
-curl -sk --resolve "own.example.org:443:$(address "$alone")" https://own.example.org/ | grep -q 'own page' || fail "the imported role serves no page"
+shows 'own page' curl -sk --resolve "own.example.org:443:$(address "$alone")" https://own.example.org/ ||
+  fail "the imported role serves no page"
 
 say "All three ways in work"
