@@ -51,7 +51,7 @@ shows 'Notes from the server room' \
   fail "the blog of inventories/single does not show its title"
 
 say "2. The built collection: ansible-playbook lemp.stack.site"
-"$work/venv/bin/ansible-galaxy" collection build -q --output-path "$work" "$work/clone" >/dev/null
+"$work/venv/bin/ansible-galaxy" collection build --output-path "$work" "$work/clone" >/dev/null
 mkdir -p "$work/home/.ansible/collections"
 cp -r "$work/clone/collections/ansible_collections" "$work/home/.ansible/collections/"
 rm -rf "$work/home/.ansible/collections/ansible_collections/lemp"
