@@ -9,6 +9,7 @@ export PLATFORM=$2 MOLECULE_GLOB='molecule/*/molecule.yml' ANSIBLE_FORCE_COLOR=0
 export MOLECULE_EPHEMERAL_DIRECTORY="$root/.cache/molecule/$scenario-$PLATFORM"
 log=.cache/log/molecule-$scenario-$PLATFORM.log
 [ -f "molecule/$scenario/molecule.yml" ] || fail "no scenario $scenario; there are: $(ls -d molecule/*/molecule.yml | cut -d/ -f2 | xargs)"
+need ssh openssh-client
 mkdir -p "$(dirname "$log")" "$MOLECULE_EPHEMERAL_DIRECTORY"
 : >"$log"
 started=$SECONDS

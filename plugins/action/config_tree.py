@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
     """Render the templates of lemp.stack.config_tree and hand their content to its module in one call."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
