@@ -22,8 +22,10 @@ make_secret() { # name
 up() {
   local started=$SECONDS
   need curl curl
-  docker start "$name" >/dev/null 2>&1 || true
-  if ! docker inspect "$name" >/dev/null 2>&1; then
+  if docker inspect "$name" >/dev/null 2>&1; then
+    docker start "$name" >/dev/null || fail "container $name does not start; free its ports, or begin anew with make demo-down"
+    wait_for_boot "$name"
+  else
     molecule/images/build.sh "$platform"
     down
     say "Starting container $name ($platform, $LEMP_DEMO_MEMORY_MB MB of memory)"
@@ -31,7 +33,6 @@ up() {
       -p "127.0.0.1:$LEMP_DEMO_HTTP_PORT:80" -p "127.0.0.1:$LEMP_DEMO_HTTPS_PORT:443" ||
       fail "the container did not start; if a port is taken, set LEMP_DEMO_HTTP_PORT and LEMP_DEMO_HTTPS_PORT"
   fi
-  wait_for_boot "$name"
   make_secret admin_password
   make_secret database_password
 

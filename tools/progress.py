@@ -10,9 +10,8 @@ TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?:lemp\.stack\.)?(.*?)\] \**$")
 SHOWN_FROM_HERE = re.compile(r"^(?:\[ERROR\]|\[WARNING\]|\[DEPRECATION|fatal:|failed:|ERROR!|PLAY RECAP)")
 
 
-def main() -> int:
+def main() -> None:
     task, count, verbose = "", 0, False
-    failed = False
     is_terminal = sys.stdout.isatty()
     for line in sys.stdin:
         line = line.rstrip("\n")
@@ -23,16 +22,13 @@ def main() -> int:
                 print(f"\r\033[K  task {count}: {task[:100]}", end="", flush=True)
         elif SHOWN_FROM_HERE.match(line):
             verbose = True
-            failed = failed or bool(re.match(r"fatal:|failed:|ERROR!|\[ERROR\]", line))
             print(("\r\033[K" if is_terminal else "") + line, flush=True)
         elif verbose:
             print(line, flush=True)
-            failed = failed or bool(re.search(r"(?:failed|unreachable)=[1-9]", line))
         elif line.startswith("changed:") and task:
             print(("\r\033[K" if is_terminal else "") + f"  {count:3d} changed: {task}", flush=True)
             task = ""
-    return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
