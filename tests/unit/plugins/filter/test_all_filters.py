@@ -15,7 +15,8 @@ from ansible.errors import AnsibleError
 from templating import ROOT, evaluate
 
 NAMES = sorted(path.stem for path in (ROOT / "plugins" / "filter").glob("*.py"))
-SITE_FILTERS = [name for name in NAMES if name not in ("plan", "config_files", "certificates_due")]
+FOLDER = ROOT / "plugins" / "filter"
+SITE_FILTERS = [name for name in NAMES if "description: The sites of the stack" in (FOLDER / f"{name}.py").read_text()]
 ARGUMENTS = {"host_services": "(['web'])"}
 
 
