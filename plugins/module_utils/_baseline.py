@@ -80,16 +80,17 @@ def firewall_problems(name: Any, rules: Iterable[Mapping[str, Any]], is_ours: bo
     found = []
     if not _TIER.fullmatch(str(name)):
         found.append(
-            f'baseline_firewall_name is "{name}", which cannot be part of a file\'s name; use lower-case letters, digits, - and _.'
+            f'baseline_firewall_name is "{name}", which cannot be part of a file\'s name; use lower-case letters, digits, - '
+            "and _."
         )
     for rule in rules:
         sources = rule.get("sources") or []
         good = _RULE.fullmatch(str(rule.get("name"))) and 0 < _number(rule.get("port")) < 65536
         if not good or _bad_networks(sources):
             found.append(
-                f'baseline_firewall_rules: "{rule.get("name")}" (port {rule.get("port")}, sources {_join(sources) or "all"}) is '
-                "no rule; a name has at most 64 letters, digits, blanks and ._-, a port lies between 1 and 65535, a source is an "
-                "address or a network."
+                f'baseline_firewall_rules: "{rule.get("name")}" (port {rule.get("port")}, sources {_join(sources) or "all"}) '
+                "is no rule; a name has at most 64 letters, digits, blanks and ._-, a port lies between 1 and 65535, a source is "
+                "an address or a network."
             )
     if not (is_ours or check_mode):
         found.append(
@@ -142,8 +143,8 @@ def _ports(given: Mapping[str, Any], session: Mapping[str, Any]) -> Iterator[str
         yield f"baseline_sshd_ports is {shown or 'empty'}; give at least one port between 1 and 65535 and none twice."
     elif session["ssh"] and session["port"] not in ports:
         yield (
-            f"baseline_sshd_ports is {shown}, but Ansible is connected to port {session['port']}; add it, and drop it only after "
-            "ansible_port has been changed."
+            f"baseline_sshd_ports is {shown}, but Ansible is connected to port {session['port']}; add it, and drop it only "
+            "after ansible_port has been changed."
         )
 
 
@@ -165,7 +166,7 @@ def _shut_out(given: Mapping[str, Any], session: Mapping[str, Any], sshd: Mappin
             f'baseline_sshd_permit_root_login is "{given["baseline_sshd_permit_root_login"]}", but Ansible connects as root; '
             "connect as a user of baseline_admins first, or use prohibit-password."
         )
-    own = next((admin for admin in given["baseline_admins"] if admin["name"] == user), {})
+    own: Mapping[str, Any] = next((admin for admin in given["baseline_admins"] if admin["name"] == user), {})
     new_keys = {match for key in own.get("keys") or [] for match in _KEY.findall(key)}
     takes_passwords = _is_true(given["baseline_sshd_password_authentication"])
     if not (takes_passwords or sshd["has_other_key_sources"] or session["keys"] or new_keys):
@@ -180,8 +181,8 @@ def _shut_out(given: Mapping[str, Any], session: Mapping[str, Any], sshd: Mappin
     )
     if loses:
         yield (
-            f"baseline_admins: {user}, whom Ansible connects as, would lose its account, its sudo or all of its present keys; keep "
-            "state present, sudo, and one key that is already on the host."
+            f"baseline_admins: {user}, whom Ansible connects as, would lose its account, its sudo or all of its present keys; "
+            "keep state present, sudo, and one key that is already on the host."
         )
 
 
@@ -224,8 +225,8 @@ def _values(given: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]
         )
     if _number(given["baseline_rollback_seconds"]) < 20:
         yield (
-            f"baseline_rollback_seconds is {given['baseline_rollback_seconds']}, in which a new connection cannot be proven; use "
-            "20 or more."
+            f"baseline_rollback_seconds is {given['baseline_rollback_seconds']}, in which a new connection cannot be proven; "
+            "use 20 or more."
         )
     if not _TIME_OF_DAY.fullmatch(str(given["baseline_updates_reboot_time"])):
         yield (
