@@ -1,36 +1,194 @@
 # GNU General Public License v3.0+ (see LICENSE)
-"""Which certificates have to be signed again. Pure functions."""
+"""Decisions about certificates: what is wrong with the wanted ones, and what an own CA has to make. Pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from posixpath import dirname
 from typing import Any
 
+from ._pem import belongs, is_signed_by, read_certificate, read_key
 
-def due(
-    certificates: Iterable[Mapping[str, Any]],
-    facts: Iterable[Mapping[str, Any]],
-    keys: Iterable[Mapping[str, Any]],
-    issuer: str,
-) -> list[str]:
-    """Names of certificates that are missing, near their end, of another key, issuer or other domains than wanted.
+CURVE = "secp256r1"
+KEY_MODE = 0o600
 
-    :param certificates: what is wanted, each with ``name`` and ``domains``.
-    :param facts: what ``community.crypto.x509_certificate_info`` found for each, in the same order, asked for the validity
-        at ``renewal``; nothing of it where there is no certificate.
-    :param keys: what ``community.crypto.openssl_privatekey`` returned for each, in the same order.
-    :param issuer: common name of the CA that should have signed.
+
+def problems(certificates: Sequence[Mapping[str, Any]], lifetime_days: int, renew_before_days: int, now: datetime) -> list[str]:
+    """What is wrong with role certbot's inputs, one sentence each; secrets are never part of one.
+
+    :param certificates: ``certbot_certificates``.
+    :param lifetime_days: ``certbot_selfsigned_lifetime_days``.
+    :param renew_before_days: ``certbot_renew_before_days``.
+    :param now: an aware moment.
     """
-    rows = zip(certificates, facts, keys)
-    return [wanted["name"] for wanted, found, key in rows if not _is_good(wanted, found, key, issuer)]
+    found = []
+    if int(lifetime_days) <= int(renew_before_days):
+        found.append(
+            f"certbot_selfsigned_lifetime_days is {lifetime_days}, but must exceed certbot_renew_before_days "
+            f"({renew_before_days}), or every run would replace every certificate."
+        )
+    found += _shared(certificates)
+    for wanted in certificates:
+        problem = _problem(wanted, int(renew_before_days), now)
+        if problem:
+            found.append(f"certbot_certificates: {problem}.")
+    return found
 
 
-def _is_good(wanted: Mapping[str, Any], found: Mapping[str, Any], key: Mapping[str, Any], issuer: str) -> bool:
-    fingerprint = (key.get("fingerprint") or {}).get("sha256")
+def _shared(certificates: Iterable[Mapping[str, Any]]) -> list[str]:
+    found, seen = [], {"name": set(), "path": set()}  # type: tuple[list[str], dict[str, set[str]]]
+    for wanted in certificates:
+        for key, kind in (("name", "name"), ("certificate", "path"), ("key", "path")):
+            if wanted[key] in seen[kind]:
+                found.append(
+                    f"certbot_certificates uses the {kind} {wanted[key]} more than once; give each entry a name of its own and "
+                    "each certificate and key a path of its own."
+                )
+            seen[kind].add(wanted[key])
+    return found
+
+
+def _problem(wanted: Mapping[str, Any], renew_before_days: int, now: datetime) -> str | None:
+    name = wanted["name"]
+    if not wanted["domains"]:
+        return f"{name} has no domains; name at least one"
+    for key in ("certificate", "key"):
+        if not wanted[key].startswith("/"):
+            return f"{key} of {name} is {wanted[key]}; write an absolute path"
+    if wanted["issuer"] != "files":
+        return None
+    if not wanted.get("certificate_pem") or not wanted.get("key_pem"):
+        return f"{name} has issuer files, which needs certificate_pem and key_pem; give both, or change the issuer"
+    return _problem_of_brought(wanted, renew_before_days, now)
+
+
+def _problem_of_brought(wanted: Mapping[str, Any], renew_before_days: int, now: datetime) -> str | None:
+    name = wanted["name"]
+    try:
+        certificate = read_certificate(wanted["certificate_pem"])
+    except ValueError:
+        return f"certificate_pem of {name} holds no certificate that can be read; give it the content of the PEM file"
+    try:
+        fits = belongs(wanted["key_pem"], wanted["certificate_pem"])
+    except ValueError:
+        return f"key_pem of {name} holds no key that can be read; give it the content of a PEM file without a passphrase"
+    uncovered = [domain for domain in wanted["domains"] if not covers(certificate["domains"], domain)]
+    subject = f"the certificate of {name}"
+    if not fits:
+        return f"{subject} does not belong to its key_pem; bring the pair that was issued together"
+    if uncovered:
+        return f"{subject} does not cover {', '.join(uncovered)}; have it issued for every domain of the site"
+    if certificate["not_before"] > now:
+        return f"{subject} is not valid before {_shown(certificate['not_before'])}; wait, or set the clock"
+    if certificate["not_after"] < now + timedelta(days=renew_before_days):
+        return f"{subject} ends at {_shown(certificate['not_after'])}, within {renew_before_days} days; renew it"
+    return None
+
+
+def _shown(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def covers(names: Iterable[str], domain: str) -> bool:
+    """Whether a certificate for these names is valid for the domain; a wildcard stands for one label (RFC 6125, 6.4.3)."""
+    folded = domain.lower()
+    _, _, parent = folded.partition(".")
+    return any(name.lower() in (folded, f"*.{parent}") for name in names)
+
+
+def tree(certificates: Iterable[Mapping[str, Any]], ca_dir: str, units: Iterable[str]) -> dict[str, list[Any]]:
+    """Input of ``lemp.stack.config_tree``: the directories of all certificates, and the files and units of brought ones.
+
+    :param certificates: ``certbot_certificates``.
+    :param ca_dir: directory of the CA.
+    :param units: services that read certificates; one that does not run is left alone.
+    """
+    known = list(certificates)
+    brought = [wanted for wanted in known if wanted["issuer"] == "files"]
+    paths = [wanted[key] for wanted in brought for key in ("certificate", "key")]
+    return {
+        "directories": list(
+            dict.fromkeys([ca_dir, *(dirname(wanted[key]) for key in ("certificate", "key") for wanted in known)])
+        ),
+        "files": [
+            {"dest": wanted[path], "content": f"{wanted[text].strip()}\n", **attributes}
+            for wanted in brought
+            for path, text, attributes in (
+                ("certificate", "certificate_pem", {"mode": "0644"}),
+                ("key", "key_pem", {"mode": f"{KEY_MODE:04o}", "sensitive": True}),
+            )
+        ],
+        "units": [
+            {"name": name if name.endswith(".service") else f"{name}.service", "running": False, "reload_on": paths}
+            for name in units
+            if paths
+        ],
+    }
+
+
+def requests(certificates: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Certificates that the own CA signs, with what their signing needs and nothing else."""
+    return [
+        {key: wanted[key] for key in ("name", "domains", "certificate", "key")}
+        for wanted in certificates
+        if wanted["issuer"] == "selfsigned"
+    ]
+
+
+def read_pair(certificate_pem: str | None, key_pem: str | None, ca_key_pem: str | None) -> dict[str, Any]:
+    """What the PEM texts of a certificate and its key say, ``None`` for one that is not there or cannot be read.
+
+    :param ca_key_pem: the CA's key; ``signed`` says whether it signed the certificate.
+    """
+    found: dict[str, Any] = {"certificate": None, "key": None, "signed": False}
+    for name, pem, read in (("certificate", certificate_pem, read_certificate), ("key", key_pem, read_key)):
+        try:
+            found[name] = None if pem is None else read(pem)
+        except ValueError:
+            continue
+    try:
+        found["signed"] = None not in (certificate_pem, ca_key_pem) and is_signed_by(str(certificate_pem), str(ca_key_pem))
+    except ValueError:
+        found["signed"] = False
+    return found
+
+
+def key_is_good(key: Mapping[str, Any] | None) -> bool:
+    """Whether a key is of the kind that the CA makes; who may read it is another question."""
+    return key is not None and key["curve"] == CURVE
+
+
+def ca_is_good(pair: Mapping[str, Any], name: str, until: datetime) -> bool:
+    """Whether a CA can sign: its key and certificate belong together, and it lasts and is named as wanted.
+
+    :param pair: from ``read_pair``.
+    :param name: common name of the CA.
+    :param until: moment at which it must still be valid.
+    """
+    return _is_good_pair(pair, until) and pair["certificate"]["subject"] == name
+
+
+def is_good(pair: Mapping[str, Any], domains: Iterable[str], issuer: str, until: datetime) -> bool:
+    """Whether a certificate needs no new signature: the CA signed it for its key and exactly the wanted domains, and it lasts.
+
+    :param pair: from ``read_pair``.
+    :param issuer: common name of the CA that should have signed.
+    :param until: moment at which it must still be valid.
+    """
     return (
-        fingerprint is not None
-        and (found.get("public_key_fingerprints") or {}).get("sha256") == fingerprint
-        and (found.get("valid_at") or {}).get("renewal") is True
-        and (found.get("issuer") or {}).get("commonName") == issuer
-        and set(found.get("subject_alt_name") or []) == {f"DNS:{domain}" for domain in wanted["domains"]}
+        _is_good_pair(pair, until)
+        and pair["certificate"]["issuer"] == issuer
+        and set(pair["certificate"]["domains"]) == set(domains)
+    )
+
+
+def _is_good_pair(pair: Mapping[str, Any], until: datetime) -> bool:
+    certificate, key = pair["certificate"], pair["key"]
+    return (
+        certificate is not None
+        and key_is_good(key)
+        and certificate["public_key"] == key["public_key"]
+        and pair["signed"]
+        and certificate["not_before"] <= until <= certificate["not_after"]
     )
