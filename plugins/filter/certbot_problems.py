@@ -30,16 +30,9 @@ DOCUMENTATION = r"""
 """
 
 EXAMPLES = r"""
-- name: Show that two certificates need a path each
+- name: Show that no certificate may be renewed as soon as it is made
   ansible.builtin.debug:
-    msg: "{{ ([wanted] * 2) | lemp.stack.certbot_problems(365, 30) }}"
-  vars:
-    wanted:
-      name: shop
-      domains: [shop.example.org]
-      issuer: selfsigned
-      certificate: /etc/ssl/shop.pem
-      key: /etc/ssl/shop.key
+    msg: "{{ [] | lemp.stack.certbot_problems(30, 30) }}"
 """
 
 RETURN = r"""

@@ -18,16 +18,9 @@ DOCUMENTATION = r"""
 """
 
 EXAMPLES = r"""
-- name: Show the request for one site
+- name: Show that a certificate which is brought along is none of the own CA's
   ansible.builtin.debug:
-    msg: "{{ [wanted] | lemp.stack.certbot_requests }}"
-  vars:
-    wanted:
-      name: shop
-      domains: [shop.example.org]
-      issuer: selfsigned
-      certificate: /etc/ssl/shop.pem
-      key: /etc/ssl/shop.key
+    msg: "{{ [{'name': 'shop', 'issuer': 'files'}] | lemp.stack.certbot_requests }}"
 """
 
 RETURN = r"""

@@ -72,6 +72,8 @@ def is_signed_by(certificate_pem: str, key_pem: str) -> bool:
 
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     algorithm = certificate.signature_hash_algorithm
+    if algorithm is None:
+        return False
     try:
         public_key = _load_key(key_pem).public_key()
         public_key.verify(certificate.signature, certificate.tbs_certificate_bytes, ECDSA(algorithm))
