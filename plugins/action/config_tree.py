@@ -20,6 +20,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         arguments["directories"] = [
             entry if isinstance(entry, Mapping) else {"path": entry} for entry in arguments.get("directories") or []
         ]
+        self._templars: dict[str, Any] = {}
+        self._templates: dict[str, Any] = {}
         arguments["files"] = [self._render(entry, variables) for entry in arguments.get("files") or []]
         result: dict[str, Any] = self._execute_module(
             module_name="lemp.stack.config_tree", module_args=arguments, task_vars=variables
@@ -31,11 +33,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             raise AnsibleActionFail("Every entry of files needs dest and either src or content.")
         if "content" in entry:
             return dict(entry)
-        try:
-            path = self._find_needle("templates", entry["src"])
-        except AnsibleError as error:
-            raise AnsibleActionFail(f"The template {entry['src']} was not found: {error}") from error
-        template_variables = {
+        path, text = self._template(entry["src"])
+        templar = self._templar_of(os.path.dirname(path), variables)
+        templar.available_variables = {
             "ansible_managed": "Ansible managed",
             "template_path": entry["src"],
             "template_fullpath": path,
@@ -43,14 +43,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             **variables,
             **(entry.get("vars") or {}),
         }
-        folders = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(path)]
-        templar = self._templar.copy_with_new_env(
-            searchpath=[candidate for folder in folders for candidate in (os.path.join(folder, "templates"), folder)],
-            available_variables=template_variables,
-        )
         content = templar.template(
-            trust_as_template(self._loader.get_text_file_contents(path)),
+            text,
             escape_backslashes=False,
             overrides={"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"},
         )
         return {**{key: value for key, value in entry.items() if key != "vars"}, "content": "" if content is None else content}
+
+    def _template(self, source: str) -> tuple[str, Any]:
+        """Where a template is, and its text, read once for all files that come from it."""
+        if source not in self._templates:
+            try:
+                path = self._find_needle("templates", source)
+            except AnsibleError as error:
+                raise AnsibleActionFail(f"The template {source} was not found: {error}") from error
+            self._templates[source] = (path, trust_as_template(self._loader.get_text_file_contents(path)))
+        found: tuple[str, Any] = self._templates[source]
+        return found
+
+    def _templar_of(self, folder: str, variables: dict[str, Any]) -> Any:
+        """One template engine for all templates of a folder, which may include each other."""
+        if folder not in self._templars:
+            folders = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), folder]
+            self._templars[folder] = self._templar.copy_with_new_env(
+                searchpath=[candidate for name in folders for candidate in (os.path.join(name, "templates"), name)]
+            )
+        return self._templars[folder]

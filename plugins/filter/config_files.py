@@ -27,6 +27,9 @@ DOCUMENTATION = r"""
       description: Name under which the template finds its item.
       type: str
       required: true
+    common:
+      description: Further variables for the template, the same for all items and computed once.
+      type: dict
     group:
       description: Group of the file.
       type: str
@@ -64,7 +67,13 @@ from ansible_collections.lemp.stack.plugins.plugin_utils._filter import translat
 
 
 def config_files(
-    items: list[Any], src: str, dest: str, variable: str, defaults: Mapping[str, Any] | None = None, **options: Any
+    items: list[Any],
+    src: str,
+    dest: str,
+    variable: str,
+    defaults: Mapping[str, Any] | None = None,
+    common: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> list[dict[str, Any]]:
     """One entry per item, with ``{key}`` in ``dest`` and ``group`` filled from the item."""
 
@@ -72,7 +81,7 @@ def config_files(
         given = item if isinstance(item, Mapping) else {"item": item}
         fields = {**(defaults or {}), **{key: value for key, value in given.items() if value != ""}}
         filled = {key: value.format(**fields) if key == "group" else value for key, value in options.items()}
-        return {"src": src, "dest": dest.format(**fields), "vars": {variable: item}, **filled}
+        return {"src": src, "dest": dest.format(**fields), "vars": {**(common or {}), variable: item}, **filled}
 
     try:
         return [entry(item) for item in items]
