@@ -89,8 +89,8 @@ def firewall_problems(name: Any, rules: Iterable[Mapping[str, Any]], is_ours: bo
         if not good or _bad_networks(sources):
             found.append(
                 f'baseline_firewall_rules: "{rule.get("name")}" (port {rule.get("port")}, sources {_join(sources) or "all"}) '
-                "is no rule; a name has at most 64 letters, digits, blanks and ._-, a port lies between 1 and 65535, a source is "
-                "an address or a network."
+                "is no rule; a name has at most 64 letters, digits, blanks and ._-, a port lies between 1 and 65535, a source "
+                "is an address or a network."
             )
     if not (is_ours or check_mode):
         found.append(

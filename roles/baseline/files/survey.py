@@ -1,14 +1,17 @@
 """Print, as JSON, what the role has to know of a host before it changes anything.
 
-Argument: JSON with zone, swap_file, directories and units. Runs on Python 3.9, with the standard library only.
+Argument: JSON with zone, locale, locale_file, swap_file, accounts as filter baseline_accounts makes them, and
+parameters of the kernel. Runs on Python 3.9, with the standard library only.
 """
 
 import grp
+import hashlib
 import json
 import os
 import pwd
 import re
 import shutil
+import stat
 import subprocess
 import sys
 
@@ -60,27 +63,74 @@ def session():
 
 def sshd():
     config = content("/etc/ssh/sshd_config")
-    effective = dict(line.split(" ", 1) for line in (output("/usr/sbin/sshd", "-T") or "").splitlines() if " " in line)
+    effective = output("/usr/sbin/sshd", "-T") or ""
     return {
         "installed": os.path.exists("/usr/sbin/sshd"),
         "reads_drop_ins": bool(re.search(r"(?mi)^\s*Include\s+\S*sshd_config\.d/\*\.conf", config)),
+        "effective": effective,
         # Keys that do not lie in the user's own file cannot be judged from here.
-        "has_other_key_sources": any(
-            effective.get(name, "none") != "none" for name in ("authorizedkeyscommand", "trustedusercakeys")
-        ),
+        "has_other_key_sources": bool(re.search(r"(?m)^(authorizedkeyscommand|trustedusercakeys) (?!none$)", effective)),
         "kex": (output("ssh", "-Q", "kex") or "").split(),
     }
 
 
-def units(names):
-    """Those of the units that run now and start at boot."""
-    ready = []
-    properties = ("--property=Id", "--property=ActiveState", "--property=UnitFileState")
-    for block in (output("systemctl", "show", *properties, *names) or "").split("\n\n"):
-        unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if unit.get("ActiveState") == "active" and unit.get("UnitFileState") == "enabled":
-            ready.append(unit["Id"])
-    return ready
+def has_locale(name):
+    """Whether the locale can be used; the C library writes the charset de_DE.UTF-8 has as utf8."""
+
+    def plain(text):
+        return text.replace("-", "").lower()
+
+    return plain(name) in plain(output("locale", "-a") or "").split()
+
+
+def password_digest(name):
+    """Digest of the hash in /etc/shadow, which itself never leaves the host."""
+    for line in content("/etc/shadow").splitlines():
+        fields = line.split(":")
+        if fields[0] == name:
+            return hashlib.sha256(fields[1].encode()).hexdigest()
+    return None
+
+
+def has_keys(account, keys):
+    """Whether the account's file has these keys and no other line, and is its own."""
+    folder = os.path.join(account.pw_dir, ".ssh")
+    path = os.path.join(folder, "authorized_keys")
+    try:
+        attributes = [(status.st_uid, stat.S_IMODE(status.st_mode)) for status in (os.lstat(folder), os.lstat(path))]
+    except OSError:
+        return False
+    lines = {line.strip() for line in content(path).splitlines()} - {""}
+    return attributes == [(account.pw_uid, 0o700), (account.pw_uid, 0o600)] and sorted(lines) == keys
+
+
+def is_due(wanted):
+    """Whether an account is not what it should be."""
+    try:
+        account = pwd.getpwnam(wanted["name"])
+    except KeyError:
+        return wanted["state"] == "present"
+    return (
+        wanted["state"] == "absent"
+        or account.pw_shell != wanted["shell"]
+        or (wanted["password_sha256"] or password_digest(account.pw_name)) != password_digest(account.pw_name)
+        or not has_keys(account, wanted["keys"])
+    )
+
+
+def parameter_path(name):
+    """Where sysctl looks for a parameter: the separator that comes first in its name is the one of directories."""
+    first = re.search(r"[./]", name)
+    return "/proc/sys/" + (name.translate(str.maketrans("./", "/.")) if first and first.group() == "." else name)
+
+
+def is_off(name, value):
+    """Whether the kernel has another value than this, or no such parameter; hosts without IPv6 have none of its own."""
+    path = parameter_path(name)
+    if not os.path.exists(path):
+        return not name.startswith("net.ipv6.")
+    # Some can be written only.
+    return os.stat(path).st_mode & stat.S_IRUSR != 0 and content(path).split() != str(value).split()
 
 
 def firewalls():
@@ -94,20 +144,25 @@ def survey(wanted):
     zones = "/usr/share/zoneinfo"
     space = os.statvfs(os.path.dirname(wanted["swap_file"]))
     sbin = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    mounted = [line.split()[:1] for line in content("/etc/fstab").splitlines()]
     return {
         "session": session(),
         "sshd": sshd(),
         "zone_is_known": not os.path.isdir(zones) or os.path.isfile(os.path.join(zones, wanted["zone"])),
-        "timezone_file": content("/etc/timezone").strip(),
+        "has_timezone_file": os.path.exists("/etc/timezone"),
+        "has_locale": has_locale(wanted["locale"]),
+        "locale_file": os.path.realpath(wanted["locale_file"]),
         "time_daemons": [name for name in ("chronyd", "ntpd", "openntpd") if shutil.which(name, path=sbin)],
         "firewalls": firewalls(),
+        "has_ruleset": os.path.isfile("/etc/nftables.conf"),
         "firewall_is_ours": "table inet lemp" in content("/etc/nftables.conf"),
         "firewall_is_live": output("nft", "list", "table", "inet", "lemp") is not None,
         "swaps": [line.split()[0] for line in content("/proc/swaps").splitlines()[1:]],
         "swap_file_exists": os.path.exists(wanted["swap_file"]),
+        "swap_file_is_used_at_boot": [wanted["swap_file"]] in mounted,
         "free_mb": space.f_bavail * space.f_frsize // 2**20,
-        "missing_directories": [path for path in wanted["directories"] if not os.path.isdir(path)],
-        "ready_units": units(wanted["units"]),
+        "due_accounts": [account["name"] for account in wanted["accounts"] if is_due(account)],
+        "parameters_off": [name for name, value in wanted["parameters"].items() if value is not None and is_off(name, value)],
     }
 
 
