@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from rendering import Role, daemon, lines
 
+from ansible_collections.lemp.stack.plugins.module_utils._mariadb import PLANNED_BOUNDS
+
 ROLE = Role("mariadb")
 TEMPLATE = next(
     str(path.relative_to(ROLE.path / "templates")).removesuffix(".j2") for path in ROLE.path.glob("templates/**/60-lemp.cnf.j2")
@@ -42,6 +44,17 @@ def test_sizes_come_from_the_plan() -> None:
 def test_sizes_can_be_decided_by_hand() -> None:
     values = settings(render(mariadb_innodb_buffer_pool_size_mb=512, mariadb_max_connections=33))
     assert (values["innodb_buffer_pool_size"], values["max_connections"]) == (str(512 * 2**20), "33")
+
+
+@pytest.mark.parametrize("given", [77, "77"], ids=["number", "text"])
+@pytest.mark.parametrize("name", [name for name in PLANNED_BOUNDS if name not in ("mariadb_max_connections",)])
+def test_every_computed_size_can_be_decided_by_hand(name: str, given: Any) -> None:
+    variable, _, unit = name.removeprefix("mariadb_").rpartition("_")
+    if name == "mariadb_table_open_cache":
+        variable, unit = "table_open_cache", ""
+    written = str(77 * 2**20) if name == "mariadb_innodb_buffer_pool_size_mb" else "77" + {"mb": "M", "kb": "K", "": ""}[unit]
+    assert settings(render(**{name: given}))[variable] == written
+    assert settings(render())[variable] != written
 
 
 BYTES = {"K": 1024, "M": 2**20, "G": 2**30}
