@@ -26,6 +26,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         result: dict[str, Any] = self._execute_module(
             module_name="lemp.stack.config_tree", module_args=arguments, task_vars=variables
         )
+        # Where the arguments themselves are refused, Ansible would repeat them, whole files and their passwords included.
+        result.pop("invocation", None)
         return result
 
     def _render(self, entry: Any, variables: dict[str, Any]) -> dict[str, Any]:

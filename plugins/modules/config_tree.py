@@ -28,8 +28,8 @@ description:
     Files that match a pattern the caller owns and are no longer wanted are removed in the same step. Files of others in the
     same directories are never touched.
   - >-
-    Earlier generations of the set are kept on the host in C(/var/lib/lemp/config), readable by root alone, and can be put
-    back with O(generation); M(lemp.stack.config_tree_info) lists them.
+    Earlier generations of the set are kept on the host in O(store), and can be put back with O(generation);
+    M(lemp.stack.config_tree_info) lists them.
   - >-
     Templates find the usual variables, C(ansible_managed) and the role's search path; blocks are trimmed as by
     M(ansible.builtin.template).
@@ -237,6 +237,10 @@ options:
     description: Number of generations to keep.
     type: int
     default: 10
+  store:
+    description: Directory on the host for the lock, journals and generations; made readable by its owner alone.
+    type: path
+    default: /var/lib/lemp/config
   generation:
     description:
       - Put this kept generation back, through the same transaction, instead of writing a set.
@@ -386,6 +390,7 @@ ARGUMENTS: dict[str, Any] = {
     ),
     "timeout": {"type": "int", "default": 30},
     "keep": {"type": "int", "default": 10},
+    "store": {"type": "path", "default": "/var/lib/lemp/config"},
     "generation": {"type": "int"},
 }
 
@@ -481,7 +486,7 @@ def main() -> None:
     try:
         if not params["name"] or set(params["name"]) - set(NAME):
             raise Refused(f"name is {params['name']!r}; use lower-case letters, digits, - and _.")
-        store = Store(params["name"])
+        store = Store(params["name"], params["store"])
         chosen = params["generation"]
         request = request_from(params) if chosen is None else store.request_of(chosen, max(params["keep"], 1))
         outcome = Transaction(request, store, label, module.check_mode).run()

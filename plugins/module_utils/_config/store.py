@@ -15,13 +15,11 @@ from typing import Any
 from .files import mount_of, remove, replace_durably, sync_directory, undo, write_durably
 from .wanted import Entry, Refused, Request, Unit, fingerprint
 
-ROOT = "/var/lib/lemp/config"
-
 
 class Store:
-    """The directory of one named configuration, below ``root``, readable by root alone."""
+    """The directory of one named configuration, below ``root``, readable by its owner alone."""
 
-    def __init__(self, name: str, root: str = ROOT) -> None:
+    def __init__(self, name: str, root: str) -> None:
         self.name = name
         self.root = root
         self.path = os.path.join(root, name)
@@ -63,8 +61,7 @@ class Store:
     # The running change
 
     def begin(self) -> None:
-        """Make a fresh directory for staging; what an earlier run left there unused goes."""
-        self.clean()
+        """Make a fresh directory for staging."""
         os.mkdir(self.transaction, 0o700)
         os.mkdir(os.path.join(self.transaction, "new"))
         os.mkdir(os.path.join(self.transaction, "old"))
@@ -183,6 +180,20 @@ class Store:
         sync_directory(self.generations)
         return number
 
+    def overview(self) -> list[dict[str, Any]]:
+        """All kept generations without their content, oldest first."""
+        numbers = self.numbers()
+        return [
+            {
+                "generation": number,
+                "time": kept["time"],
+                "origin": kept["origin"],
+                "files": [entry["path"] for entry in kept["entries"] if entry["kind"] in ("file", "link")],
+                "current": number == numbers[-1],
+            }
+            for number, kept in ((number, self.load(number)) for number in numbers)
+        ]
+
     def prune(self, keep: int) -> None:
         for number in self.numbers()[:-keep]:
             os.unlink(self._file(number))
@@ -210,7 +221,7 @@ class Store:
         return os.path.join(self.generations, f"{number:06d}.json")
 
 
-def stored_names(root: str = ROOT) -> list[str]:
+def stored_names(root: str) -> list[str]:
     """The names of all configurations that this host keeps generations of."""
     if not os.path.isdir(root):
         return []

@@ -146,6 +146,8 @@ class Transaction:
 
     def _recover(self) -> None:
         if self.store.read_journal() is None:
+            if not self.check_mode:
+                self.store.clean()
             return
         self.outcome.recovered = True
         self.outcome.changed.append(f"transaction:{self.request.name}")
