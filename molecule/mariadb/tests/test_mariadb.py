@@ -1,6 +1,7 @@
 """Everybody gets in with their own password, into their own database and no further; the server runs as planned."""
 
 import copy
+import hashlib
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ SCENARIO = pathlib.Path(__file__).parent.parent
 ROLE_VARS = yaml.safe_load((SCENARIO / "converge.yml").read_text())[0]["roles"][0]["vars"]
 PASSWORDS = {user["name"]: user["password"] for user in ROLE_VARS["mariadb_users"]}
 CONFIG = "/etc/mysql/mariadb.conf.d/60-lemp.cnf"
+TEMPLATE = "60-lemp.cnf.j2"
 
 
 def sql(host, query, user="root", password=None, tcp=False, database=""):
@@ -61,6 +63,24 @@ def users(**changes):
 
 def started_at(host):
     return host.check_output("systemctl show -P InvocationID mariadb")
+
+
+def starts(host):
+    return int(host.check_output("journalctl -u mariadb -o cat --no-pager | grep -c '^Started mariadb'"))
+
+
+def leaked(output, *further):
+    """Passwords, and what the server keeps of them, that a run printed."""
+    found = []
+    for password in [*further, *PASSWORDS.values()]:
+        hashed = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()
+        if password in output or json.dumps(password)[1:-1] in output or hashed in output.lower():
+            found.append(password)
+    return found
+
+
+def words(output):
+    return re.sub(r"\s+", " ", output)
 
 
 def test_service_runs_now_and_at_boot(host):
@@ -216,9 +236,8 @@ def test_changed_password_and_rights_take_hold_without_a_restart(host):
     try:
         status, output = play("-vvv", "--diff", mariadb_users=changed)
         assert status == 0, output
-        assert not [
-            password for password in [new, *PASSWORDS.values()] if password in output or json.dumps(password)[1:-1] in output
-        ]
+        assert leaked(output, new) == []
+        assert "shop_a@localhost: gets its password" in words(output)
         assert sql(host, "SELECT 1", "shop_a", PASSWORDS["shop_a"]).rc != 0
         assert sql(host, "SELECT 1", "shop_a", new).rc == 0
         assert "denied" in sql(host, "CREATE TABLE shop_a.no (x INT)", "shop_a", new).stderr
@@ -227,6 +246,8 @@ def test_changed_password_and_rights_take_hold_without_a_restart(host):
     assert status == 0, output
     assert sql(host, "SELECT 1", "shop_a", PASSWORDS["shop_a"]).rc == 0
     assert started_at(host) == before
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
 
 
 def test_undeclared_databases_and_accounts_stay(host):
@@ -235,7 +256,10 @@ def test_undeclared_databases_and_accounts_stay(host):
         "CREATE DATABASE IF NOT EXISTS mine; CREATE OR REPLACE USER me@localhost IDENTIFIED BY 'me-Secret-1'; "
         "GRANT SELECT ON mine.* TO me@localhost",
     )
-    assert play()[0] == 0
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+    # Accounts that are as they should be are seen to be so by the one query.
+    assert "Accounts | Make" not in output
     assert sql(host, "SELECT 1", "me", "me-Secret-1", False, "mine").rc == 0
     sql(host, "DROP DATABASE mine; DROP USER me@localhost")
 
@@ -250,7 +274,12 @@ def test_what_others_opened_is_announced_and_closed(host):
     )
     status, output = play("--check")
     assert status == 0, output
-    assert "DROP USER ''@'localhost'" in output
+    for sentence in (
+        "DROP USER ''@'localhost'",
+        "reader@127.0.0.%: loses its rights on *.*",
+        "reader@127.0.0.%: loses SELECT on shop_a.*",
+    ):
+        assert sentence in words(output)
     assert "changed=2" in output
     status, output = play()
     assert (status, "changed=2" in output) == (0, True), output
@@ -258,6 +287,79 @@ def test_what_others_opened_is_announced_and_closed(host):
     test_nobody_has_global_rights(host, "reader")
     assert value(host, "COUNT(*) FROM mysql.db WHERE User = '' OR Db = 'shop_a'") == "0"
     assert "changed=0" in play()[1]
+
+
+def test_whatever_was_done_to_an_account_by_hand_is_announced_and_undone(host):
+    names = ["shop_a@localhost", "shopxa@localhost", "nobody_yet@localhost", "reader@'127.0.0.%'"]
+
+    def grants():
+        """Without the order in which the server lists them."""
+        lines = "".join(sql(host, f"SHOW GRANTS FOR {name}; SHOW CREATE USER {name}").stdout for name in names).splitlines()
+        return sorted(lines)
+
+    before = grants()
+    kept = hashlib.sha1(hashlib.sha1(PASSWORDS["nobody_yet"].encode()).digest()).hexdigest().upper()
+    by_hand = sql(
+        host,
+        "CREATE OR REPLACE TABLE shop_a.t (x INT, y INT); CREATE OR REPLACE PROCEDURE shop_a.p() SELECT 1; "
+        "CREATE OR REPLACE ROLE boss; GRANT ALL ON *.* TO boss; GRANT boss TO reader@'127.0.0.%'; "
+        "GRANT UPDATE ON shop_a.t TO nobody_yet@localhost; GRANT SELECT (x, y), INSERT (y) ON shop_a.t TO shopxa@localhost; "
+        "GRANT EXECUTE ON PROCEDURE shop_a.p TO shopxa@localhost; "
+        "GRANT SELECT ON mysql.* TO shop_a@localhost WITH GRANT OPTION; "
+        "GRANT PROXY ON root@localhost TO shop_a@localhost; REVOKE DROP ON shopxa.* FROM shopxa@localhost; "
+        "ALTER USER shop_a@localhost REQUIRE SSL; "
+        f"ALTER USER nobody_yet@localhost IDENTIFIED VIA mysql_native_password USING '*{kept}' OR unix_socket",
+    )
+    assert by_hand.rc == 0, by_hand.stderr
+    tampered = grants()
+    assert tampered != before
+    status, output = play("--check", "--diff", "-vvv")
+    assert status == 0, output
+    for sentence in (
+        "REVOKE 'boss' FROM 'reader'@'127.0.0.%'",
+        "REVOKE PROXY ON 'root'@'localhost' FROM 'shop_a'@'localhost'",
+        "shop_a@localhost: no longer has to use TLS",
+        "shop_a@localhost: loses GRANT OPTION, SELECT on mysql.*",
+        "shopxa@localhost: gets ALL on shopxa.*",
+        "shopxa@localhost: loses its rights on shop_a.t",
+        "shopxa@localhost: loses its rights on shop_a.p",
+        "nobody_yet@localhost: gets its password",
+        "nobody_yet@localhost: loses its rights on shop_a.t",
+    ):
+        # Within JSON, in which -vvv prints.
+        assert sentence in words(output)
+    assert leaked(output) == []
+    assert grants() == tampered
+    assert play("--tags", "mariadb_accounts")[0] == 0
+    assert grants() == before
+    assert sql(host, "SELECT 1", "nobody_yet", PASSWORDS["nobody_yet"]).rc == 0
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+    sql(host, "DROP ROLE boss; DROP PROCEDURE shop_a.p; DROP TABLE shop_a.t")
+
+
+def test_a_server_that_keeps_root_out_says_so(host):
+    sql(host, "ALTER USER root@localhost IDENTIFIED VIA mysql_native_password USING PASSWORD('x')")
+    try:
+        status, output = play("-vvv")
+    finally:
+        # Debian's own way in for maintenance.
+        host.check_output(
+            "runuser -u mysql -- mariadb -u mysql -e 'ALTER USER root@localhost IDENTIFIED VIA unix_socket'",
+        )
+    assert status != 0
+    assert re.search("MariaDB does not let root in over /run/mysqld/mysqld.sock: .*Access denied", words(output)), output
+    assert leaked(output) == []
+
+
+def test_a_stopped_server_is_announced_and_started(host):
+    assert host.run("systemctl disable --now mariadb").rc == 0
+    status, output = play("--check")
+    assert (status, "changed=1" in output) == (0, True), output
+    assert not host.service("mariadb").is_running
+    status, output = play()
+    assert (status, "changed=1" in output) == (0, True), output
+    test_service_runs_now_and_at_boot(host)
 
 
 @pytest.mark.parametrize(
@@ -268,21 +370,81 @@ def test_what_others_opened_is_announced_and_closed(host):
         ({"sql_mode": "NONSENSE"}, "Error while setting value 'NONSENSE' to 'sql_mode'"),
     ],
 )
-def test_server_refuses_a_bad_setting_before_the_file_changes(host, settings, complaint):
+@pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
+def test_server_refuses_a_bad_setting_before_the_file_changes(host, settings, complaint, options):
     file, before = host.file(CONFIG).sha256sum, started_at(host)
-    status, output = play(mariadb_extra_settings=settings)
+    status, output = play(*options, mariadb_extra_settings=settings)
     assert status != 0
-    assert complaint in output
+    assert complaint in words(output)
+    assert TEMPLATE in output
+    assert "nothing was changed" in words(output)
     assert (host.file(CONFIG).sha256sum, started_at(host)) == (file, before)
 
 
-def test_good_setting_is_taken_over_with_one_restart(host):
-    before = started_at(host)
-    status, output = play(
-        mariadb_extra_settings={"max_allowed_packet": "32M", "innodb-print-all-deadlocks": True}, mariadb_max_connections=40
-    )
+def test_a_mistake_in_the_live_file_does_not_stand_in_the_way_of_its_cure(host):
+    file, before = host.file(CONFIG).sha256sum, starts(host)
+    assert host.run(f"sed -i '/^port/a no_such_variable = 1' {CONFIG}").rc == 0
+    status, output = play()
     assert status == 0, output
-    assert output.count("RUNNING HANDLER") == 1
+    assert host.file(CONFIG).sha256sum == file
+    assert starts(host) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("inputs", "complaint"),
+    [
+        ({"mariadb_port": 3399}, "Bind on TCP/IP port. Got error: 98: Address already in use"),
+        ({"mariadb_extra_settings": {"innodb_page_size": "8k"}}, "Unknown/unsupported storage engine: InnoDB"),
+    ],
+    ids=["port taken", "data of another kind"],
+)
+def test_a_configuration_that_does_not_start_is_put_back(host, inputs, complaint):
+    file = host.file(CONFIG).sha256sum
+    before = host.run(f"stat -c '%U %G %a' {CONFIG}").stdout
+    sql(host, "CREATE OR REPLACE TABLE kept (x INT); INSERT INTO kept VALUES (8)", database="shopxa")
+    host.check_output("systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 3399")
+    try:
+        host.check_output("timeout 10 sh -c 'until ss -Hltn sport = 3399 | grep -q LISTEN; do sleep 0.1; done'")
+        status, output = play(**inputs)
+    finally:
+        host.run("systemctl stop squatter")
+    assert status != 0
+    assert complaint in words(output), output
+    assert TEMPLATE in output
+    assert "put back" in words(output)
+    assert "Everything runs with the old configuration again" in words(output)
+    assert host.file(CONFIG).sha256sum == file
+    assert host.run(f"stat -c '%U %G %a' {CONFIG}").stdout == before
+    test_service_runs_now_and_at_boot(host)
+    assert value(host, "x FROM shopxa.kept") == "8"
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+
+
+def test_a_value_that_another_file_overrides_is_named(host):
+    other = "/etc/mysql/mariadb.conf.d/99-foreign.cnf"
+    host.check_output(f"printf '[mariadbd]\nmax_connections = 77\n' > {other} && systemctl restart mariadb")
+    try:
+        status, output = play()
+    finally:
+        host.check_output(f"rm {other} && systemctl restart mariadb")
+    assert status != 0
+    assert re.search(r"max_connections is 77 instead of \d+\): another file overrides", words(output)), output
+
+
+def test_good_setting_is_taken_over_with_one_restart(host):
+    before, count = started_at(host), starts(host)
+    inputs = {
+        "mariadb_extra_settings": {"max_allowed_packet": "32M", "innodb-print-all-deadlocks": True},
+        "mariadb_max_connections": 40,
+    }
+    status, output = play("--check", "--diff", **inputs)
+    assert (status, "changed=1" in output) == (0, True), output
+    assert "+max_connections = 40" in output
+    assert started_at(host) == before
+    status, output = play(**inputs)
+    assert status == 0, output
+    assert starts(host) == count + 1
     assert value(host, "@@max_allowed_packet, @@innodb_print_all_deadlocks, @@max_connections").split() == [
         "33554432",
         "1",
@@ -323,8 +485,9 @@ def test_good_setting_is_taken_over_with_one_restart(host):
     ],
 )
 def test_bad_input_is_refused_before_any_change(given, sentence):
-    status, output = play(**given)
+    status, output = play("-vvv", **given)
     assert status != 0
-    assert re.search(sentence, re.sub(r"\s+", " ", output)), output
+    assert re.search(sentence, words(output).replace('\\"', '"')), output
+    assert leaked(output) == []
     assert "changed=0" in output
     assert "Install | " not in output
