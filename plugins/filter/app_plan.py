@@ -3,53 +3,40 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
   name: app_plan
-  short_description: Say what role app does for its sites
+  short_description: Say what role app does for its sites, or what is wrong with them
   version_added: 0.2.0
   author: lemp.stack authors
   description:
     - >-
-      Makes, from the input of role P(lemp.stack.app#role), everything that its tasks work with. The result holds passwords, and
-      keys and salts that are new each time.
+      Makes, from the input of role P(lemp.stack.app#role), everything that its tasks work with. The result holds passwords,
+      and keys and salts that are new each time.
   options:
     _input:
       description: The role's input C(app_sites).
       type: list
       elements: dict
       required: true
-    present:
-      description: Those of the paths of P(lemp.stack.app_probes#filter) that are on the host.
-      type: list
-      elements: str
-      default: []
-    themes:
-      description: Names of the distribution's WordPress themes that are installed.
-      type: list
-      elements: str
-      default: []
-    root:
-      description: Directory of the distribution's WordPress.
-      type: str
-      default: ""
     php:
       description: Name of the program of one PHP version, which takes the place of C(%s).
       type: str
-      default: php%s
-  positional: _input, present
+      required: true
+  positional: _input, php
 """
 
 EXAMPLES = r"""
 - name: Show what a site without an application gets
   ansible.builtin.debug:
-    msg: "{{ [{'name': 'docs', 'recipe': 'none', 'user': 'docs', 'home': '/srv/www/docs', 'root': '/srv/www/docs/public'}]
-      | lemp.stack.app_plan }}"
+    msg: "{{ [{'name': 'docs', 'recipe': 'none', 'user': 'docs', 'domain': 'docs.example.org', 'home': '/srv/www/docs',
+      'root': '/srv/www/docs/public'}] | lemp.stack.app_plan('php%s') }}"
 """
 
 RETURN = r"""
   _value:
     description: >-
-      Names of C(wordpress) sites, wanted C(packages) and whether it C(needs_theme); inputs C(users), C(directories), C(links),
-      C(files), C(owned), C(validators) and C(units) of M(lemp.stack.config_tree); C(archives) to be unpacked; C(tables), the
-      input of M(lemp.stack.wordpress_tables).
+      Sentences in C(problems), which hold no password; where there are none, paths that have to be there in C(existing), all
+      paths to look for in C(probes), names of C(wordpress) sites, wanted C(packages), C(theme_directories), inputs C(users),
+      C(directories), C(files), C(owned), C(validators) and C(units) of M(lemp.stack.config_tree), C(instances), C(archives)
+      to be unpacked, and C(tables), the input of M(lemp.stack.wordpress_tables).
     type: dict
 """
 

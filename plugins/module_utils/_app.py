@@ -38,24 +38,64 @@ foreach (array_slice($argv, 1) as $path) {
 """.strip()
 
 
-def probes(sites: Iterable[Site]) -> list[str]:
-    """Paths to look for on the host: document roots that have to be there, and marks of archives that were unpacked."""
+def plan(sites: Sequence[Site], php: str) -> dict[str, Any]:
+    """What role app does for its sites.
+
+    :param sites: ``app_sites``.
+    :param php: name of the program of a PHP version, which takes the place of ``%s``.
+    :returns: ``problems`` (one sentence each, without secrets; the rest is only there where this is empty), ``existing``
+        (applications whose ``path`` has to be there, with the ``problem`` where it is not), ``wordpress`` (names),
+        ``packages`` (wanted, themes aside), ``theme_directories`` (which get the distribution's themes), inputs of
+        ``lemp.stack.config_tree``, ``instances`` (files that timers read), ``archives`` (each to be unpacked where its
+        ``marker`` is not there), ``probes`` (all paths to look for) and ``tables`` (the input of
+        ``lemp.stack.wordpress_tables``; it holds passwords).
+    """
+    found = problems(sites)
+    if found:
+        return {"problems": found, "probes": [], "existing": []}
+    wordpress = [site for site in sites if _is_wordpress(site)]
+    from_archive = [site for site in wordpress if _is_from_archive(site)]
+    from_package = [site for site in wordpress if not _is_from_archive(site)]
+    existing = [_existing(site) for site in sites if site["recipe"] == "php"]
+    archives = [_archive(site) for site in from_archive]
+    return {
+        "problems": [],
+        "existing": existing,
+        "probes": [entry["path"] for entry in existing] + [archive["marker"] for archive in archives],
+        "wordpress": [site["name"] for site in wordpress],
+        "packages": _packages(from_package, from_archive),
+        "theme_directories": [f"{_content(site)}/themes" for site in from_package],
+        "users": _users(sites),
+        "directories": _directories(sites, bool(wordpress)),
+        "files": _files(wordpress, php),
+        "owned": [INSTANCE_FILE.format("*")],
+        "validators": _validators(wordpress, php),
+        "units": [{"name": f"lemp-wordpress-cron@{site['user']}.timer"} for site in wordpress],
+        "instances": [INSTANCE_FILE.format(site["user"]) for site in wordpress],
+        "archives": archives,
+        "tables": [_tables(site, php) for site in wordpress],
+    }
+
+
+def links(directories: Iterable[str], themes: Sequence[str], root: str) -> list[dict[str, str]]:
+    """Links to the distribution's themes, as input of ``lemp.stack.config_tree``.
+
+    :param directories: ``theme_directories`` of the plan.
+    :param themes: names of the themes that are installed.
+    :param root: where the distribution's package puts WordPress.
+    """
     return [
-        _directory(site["root"]) if site["recipe"] == "php" else _marker(site)
-        for site in sites
-        if site["recipe"] == "php" or (_is_wordpress(site) and _is_from_archive(site))
+        {"dest": f"{directory}/{theme}", "target": f"{root}/wp-content/themes/{theme}"}
+        for directory in directories
+        for theme in themes
     ]
 
 
-def problems(sites: Sequence[Site], present: Iterable[str]) -> list[str]:
-    """What is wrong with ``app_sites``, one sentence each; secrets are never part of one.
-
-    :param present: those of ``probes`` that are on the host.
-    """
-    there = set(present)
+def problems(sites: Sequence[Site]) -> list[str]:
+    """What is wrong with ``app_sites``, one sentence each; secrets are never part of one."""
     found = []
     for site in sites:
-        problem = _problem(site, there)
+        problem = _problem(site)
         if problem:
             found.append(f"app_sites: {problem}.")
     found += _shared(sites, "name")
@@ -64,7 +104,7 @@ def problems(sites: Sequence[Site], present: Iterable[str]) -> list[str]:
     return found
 
 
-def _problem(site: Site, present: set[str]) -> str | None:
+def _problem(site: Site) -> str | None:
     name = site["name"]
     for key in ("home", "root"):
         if not site[key].startswith("/"):
@@ -75,11 +115,6 @@ def _problem(site: Site, present: set[str]) -> str | None:
         )
     if not DOMAIN.fullmatch(site["domain"]):
         return f"domain of {name} is {site['domain']}; use letters, digits, . and -"
-    if site["recipe"] == "php" and _directory(site["root"]) not in present:
-        return (
-            f"{name} serves {site['root']}, which is no directory on this host; create it, or leave the app out for an empty "
-            "document root"
-        )
     return _problem_of_wordpress(site) if site["recipe"] == "wordpress" else None
 
 
@@ -107,61 +142,12 @@ def _shared(sites: Iterable[Site], key: str) -> list[str]:
     return found
 
 
-def plan(
-    sites: Sequence[Site], present: Iterable[str] = (), themes: Sequence[str] = (), root: str = "", php: str = "php%s"
-) -> dict[str, Any]:
-    """What role app does for its sites.
-
-    :param sites: ``app_sites``, without problems.
-    :param present: those of ``probes`` that are on the host.
-    :param themes: names of the distribution's themes that are installed.
-    :param root: where the distribution's package puts WordPress.
-    :param php: name of the program of a PHP version, which takes the place of ``%s``.
-    :returns: ``wordpress`` (names), ``packages`` (wanted, themes aside), ``needs_theme``, the inputs of
-        ``lemp.stack.config_tree``, ``archives`` (to be unpacked) and ``tables`` (the input of
-        ``lemp.stack.wordpress_tables``; it holds passwords).
-    """
-    wordpress = [site for site in sites if _is_wordpress(site)]
-    from_archive = [site for site in wordpress if _is_from_archive(site)]
-    from_package = [site for site in wordpress if not _is_from_archive(site)]
-    there = set(present)
-    return {
-        "wordpress": [site["name"] for site in wordpress],
-        "packages": _packages(from_package, from_archive),
-        "needs_theme": bool(from_package) and not themes,
-        "users": _users(sites),
-        "directories": _directories(sites, bool(wordpress)),
-        "links": [
-            {"dest": f"{_content(site)}/themes/{theme}", "target": f"{root}/wp-content/themes/{theme}"}
-            for site in from_package
-            for theme in themes
-        ],
-        "files": _files(wordpress, php),
-        "owned": [INSTANCE_FILE.format("*")],
-        "validators": _validators(wordpress, php),
-        "units": [{"name": f"lemp-wordpress-cron@{site['user']}.timer"} for site in wordpress],
-        "archives": [_archive(site) for site in from_archive if _marker(site) not in there],
-        "tables": [_tables(site, php) for site in wordpress],
-    }
-
-
-def gone_timers(changed: Iterable[str], sites: Iterable[Site]) -> list[str]:
-    """Timers of sites that left: those whose file is among the changed ones and whose user no site has."""
-    kept = {INSTANCE_FILE.format(site["user"]) for site in sites if _is_wordpress(site)}
-    before, _, after = INSTANCE_FILE.partition("{}")
-    return [
-        f"lemp-wordpress-cron@{path[len(before) : -len(after)]}.timer"
-        for path in changed
-        if path.startswith(before) and path.endswith(after) and path not in kept
-    ]
-
-
 def _is_wordpress(site: Site) -> bool:
     return bool(site["recipe"] == "wordpress")
 
 
 def _is_from_archive(site: Site) -> bool:
-    return bool((site.get("wordpress") or {}).get("source", "package") == "archive")
+    return bool(site["wordpress"].get("source", "package") == "archive")
 
 
 def _may_change_code(site: Site) -> bool:
@@ -172,9 +158,15 @@ def _prefix(site: Site) -> str:
     return str(site["wordpress"].get("table_prefix", "wp_"))
 
 
-def _directory(path: str) -> str:
-    """A path that is there only if it is a directory."""
-    return f"{path.rstrip('/')}/."
+def _existing(site: Site) -> dict[str, str]:
+    return {
+        # Such a path is there only if it is a directory.
+        "path": f"{site['root'].rstrip('/')}/.",
+        "problem": (
+            f"app_sites: {site['name']} serves {site['root']}, which is no directory on this host; create it, or leave the app "
+            "out for an empty document root."
+        ),
+    }
 
 
 def _content(site: Site) -> str:
@@ -182,7 +174,7 @@ def _content(site: Site) -> str:
 
 
 def _archive_id(site: Site) -> str:
-    return str(site["wordpress"].get("archive_checksum", "")).rpartition(":")[2][:16]
+    return str(site["wordpress"]["archive_checksum"]).rpartition(":")[2][:16]
 
 
 def _marker(site: Site) -> str:

@@ -97,20 +97,37 @@ def covers(names: Iterable[str], domain: str) -> bool:
     return any(name.lower() in (folded, f"*.{parent}") for name in names)
 
 
-def tree(certificates: Iterable[Mapping[str, Any]], ca_dir: str, units: Iterable[str]) -> dict[str, list[Any]]:
-    """Input of ``lemp.stack.config_tree``: the directories of all certificates, and the files and units of brought ones.
+def plan(
+    certificates: Sequence[Mapping[str, Any]],
+    lifetime_days: int,
+    renew_before_days: int,
+    ca_dir: str,
+    units: Iterable[str],
+    now: datetime,
+) -> dict[str, Any]:
+    """What role certbot does.
 
     :param certificates: ``certbot_certificates``.
+    :param lifetime_days: ``certbot_selfsigned_lifetime_days``.
+    :param renew_before_days: ``certbot_renew_before_days``.
     :param ca_dir: directory of the CA.
     :param units: services that read certificates; one that does not run is left alone.
+    :param now: an aware moment.
+    :returns: ``problems`` (one sentence each, without secrets; the rest is only there where this is empty); inputs of
+        ``lemp.stack.config_tree``, with the private keys of brought certificates; ``services`` (``units``
+        with their suffix); and
+        ``requests``, certificates that the own CA signs, with what their signing needs and nothing else.
     """
-    known = list(certificates)
-    brought = [wanted for wanted in known if wanted["issuer"] == "files"]
+    found = problems(certificates, lifetime_days, renew_before_days, now)
+    if found:
+        return {"problems": found}
+    brought = [wanted for wanted in certificates if wanted["issuer"] == "files"]
+    services = [name if name.endswith(".service") else f"{name}.service" for name in units]
     paths = [wanted[key] for wanted in brought for key in ("certificate", "key")]
+    folders = [dirname(wanted[key]) for key in ("certificate", "key") for wanted in certificates]
     return {
-        "directories": list(
-            dict.fromkeys([ca_dir, *(dirname(wanted[key]) for key in ("certificate", "key") for wanted in known)])
-        ),
+        "problems": [],
+        "directories": list(dict.fromkeys([ca_dir, *folders])),
         "files": [
             {"dest": wanted[path], "content": f"{wanted[text].strip()}\n", **attributes}
             for wanted in brought
@@ -119,21 +136,14 @@ def tree(certificates: Iterable[Mapping[str, Any]], ca_dir: str, units: Iterable
                 ("key", "key_pem", {"mode": f"{KEY_MODE:04o}", "sensitive": True}),
             )
         ],
-        "units": [
-            {"name": name if name.endswith(".service") else f"{name}.service", "running": False, "reload_on": paths}
-            for name in units
-            if paths
+        "units": [{"name": name, "running": False, "reload_on": paths} for name in services if paths],
+        "services": services,
+        "requests": [
+            {key: wanted[key] for key in ("name", "domains", "certificate", "key")}
+            for wanted in certificates
+            if wanted["issuer"] == "selfsigned"
         ],
     }
-
-
-def requests(certificates: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Certificates that the own CA signs, with what their signing needs and nothing else."""
-    return [
-        {key: wanted[key] for key in ("name", "domains", "certificate", "key")}
-        for wanted in certificates
-        if wanted["issuer"] == "selfsigned"
-    ]
 
 
 def read_pair(certificate_pem: str | None, key_pem: str | None, ca_key_pem: str | None) -> dict[str, Any]:

@@ -79,6 +79,18 @@ def test_scheduled_tasks_run_by_a_timer_as_the_sites_user(host, site):
     assert wordpress(host, site, "echo (int) (bool) wp_next_scheduled('lemp_test_event');") == "0"
 
 
+def test_a_site_that_is_gone_lost_its_timer(host):
+    assert not host.file("/etc/lemp/wordpress-gone.conf").exists
+    assert not host.service("lemp-wordpress-cron@gone.timer").is_running
+    assert not host.service("lemp-wordpress-cron@gone.timer").is_enabled
+
+
+def test_a_timer_without_a_site_does_no_harm(host):
+    host.check_output("systemctl start lemp-wordpress-cron@docs.service")
+    assert host.check_output("systemctl show -P Result lemp-wordpress-cron@docs.service") == "exec-condition"
+    assert host.check_output("systemctl --failed --no-legend") == ""
+
+
 def test_a_theme_is_there(host):
     assert wordpress(host, "blog", "echo wp_get_theme()->exists() ? 'yes' : 'no';") == "yes"
 

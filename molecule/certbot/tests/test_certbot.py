@@ -22,7 +22,13 @@ def test_ca_may_sign_certificates_but_no_further_ca(host):
     assert "Certificate Sign" in text
 
 
-@pytest.mark.parametrize("site", ["own", "brought"])
+def test_a_certificate_and_key_that_the_ca_did_not_make_were_replaced(host):
+    certificate = "/etc/ssl/lemp/replaced/fullchain.pem"
+    host.check_output(f"openssl verify -CAfile /etc/ssl/lemp/ca/ca.pem {certificate}")
+    assert "id-ecPublicKey" in host.check_output(f"openssl x509 -in {certificate} -noout -text")
+
+
+@pytest.mark.parametrize("site", ["own", "replaced", "brought"])
 def test_key_fits_its_certificate_and_is_readable_by_root_alone(host, site):
     public_key = host.check_output(f"openssl x509 -in /etc/ssl/lemp/{site}/fullchain.pem -noout -pubkey")
     assert public_key == host.check_output(f"openssl pkey -in /etc/ssl/lemp/{site}/privkey.pem -pubout")
@@ -39,5 +45,5 @@ def test_brought_certificate_is_installed_as_it_came(host):
     assert host.file("/etc/ssl/lemp/brought/fullchain.pem").content_string == host.file("/root/brought.pem").content_string
 
 
-def test_running_unit_was_reloaded(host):
-    assert "Reloading nginx" in host.check_output("journalctl -u nginx --no-pager")
+def test_running_unit_was_reloaded_for_brought_and_for_signed_certificates(host):
+    assert host.check_output("journalctl -u nginx --no-pager").count("Reloading nginx") >= 2

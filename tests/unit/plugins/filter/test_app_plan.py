@@ -8,12 +8,16 @@ from templating import evaluate
 
 
 def test_sites_of_the_stack_become_what_the_role_does(variables: dict[str, Any]) -> None:
-    template = (
-        "{{ lemp_sites | lemp.stack.app_sites | lemp.stack.app_plan([], themes=['twenty'], root='/usr/share/wordpress') }}"
-    )
-    made = evaluate(template, **variables)
+    made = evaluate("{{ lemp_sites | lemp.stack.app_sites | lemp.stack.app_plan('php%s') }}", **variables)
+    assert made["problems"] == []
     assert made["wordpress"] == ["blog"]
     assert [user["name"] for user in made["users"]] == ["blog", "docs"]
-    assert made["links"][0]["target"] == "/usr/share/wordpress/wp-content/themes/twenty"
     assert made["tables"][0]["admin_password"] == "admin-secret"
     assert made["tables"][0]["database"]["password"] == "database-secret"
+
+
+def test_what_is_wrong_takes_the_place_of_the_plan() -> None:
+    sites = [{"name": "a", "user": "A", "home": "/a", "root": "/a", "domain": "a", "recipe": "none"}]
+    made = evaluate("{{ sites | lemp.stack.app_plan('php%s') }}", sites=sites)
+    assert made["problems"][0].startswith("app_sites: user of a is A;")
+    assert "users" not in made

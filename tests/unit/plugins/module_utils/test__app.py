@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lemp.stack.plugins.module_utils._app import gone_timers, plan, probes, problems, salts
+from ansible_collections.lemp.stack.plugins.module_utils._app import links, plan, problems, salts
 
 ROOT = "/usr/share/wordpress"
 CHECKSUM = "sha256:" + "0123456789abcdef" * 4
@@ -41,11 +41,10 @@ def news(name: str = "news", **wordpress: Any) -> dict[str, Any]:
 
 CRM = site("crm", "php", root="/srv/crm/public")
 ALL = [blog(), news(), CRM, site("docs")]
-PRESENT = ["/srv/crm/public/."]
 
 
-def planned(*sites: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return plan(list(sites), **{"themes": ["twenty"], "root": ROOT, **options})
+def planned(*sites: dict[str, Any]) -> dict[str, Any]:
+    return plan(list(sites), "php%s")
 
 
 def by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -59,8 +58,8 @@ def by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def test_good_sites_have_no_problem() -> None:
-    assert problems(ALL, PRESENT) == []
-    assert problems([], []) == []
+    assert problems(ALL) == []
+    assert problems([]) == []
 
 
 @pytest.mark.parametrize(
@@ -73,27 +72,27 @@ def test_good_sites_have_no_problem() -> None:
         (site("docs", user="../x"), "user of docs is ../x; use up to 31 lower-case letters"),
         (site("docs", domain="a/b"), "domain of docs is a/b; use letters, digits"),
         (site("docs", home="srv"), "home of docs is srv; write an absolute path."),
-        (CRM, "crm serves /srv/crm/public, which is no directory on this host; create it, or leave the app out"),
     ],
 )
 def test_what_cannot_be_set_up_is_named_with_its_remedy(bad: dict[str, Any], sentence: str) -> None:
-    [said] = problems([bad], [])
+    [said] = problems([bad])
     assert said.startswith(f"app_sites: {sentence}")
+    assert planned(bad) == {"problems": [said], "probes": [], "existing": []}
 
 
 @pytest.mark.parametrize("key", ["user", "home", "domain"])
 def test_two_wordpress_sites_need_paths_of_their_own(key: str) -> None:
-    [said] = problems([blog("a"), blog("b", **{key: blog("a")[key]})], [])
+    [said] = problems([blog("a"), blog("b", **{key: blog("a")[key]})])
     assert f"b and a share the {key} {blog('a')[key]}" in said
 
 
 def test_a_name_is_of_one_site() -> None:
-    assert "share the name docs" in problems([site("docs"), site("docs")], [])[0]
+    assert "share the name docs" in problems([site("docs"), site("docs")])[0]
 
 
 def test_sites_without_wordpress_may_share_a_user() -> None:
     shared = site("b", user="a", home="/srv/www/a", root="/srv/www/a/b")
-    assert problems([site("a"), shared], []) == []
+    assert problems([site("a"), shared]) == []
     made = planned(site("a"), shared)
     assert made["users"] == [{"name": "a", "comment": "Site a", "home": "/srv/www/a"}]
     assert list(by_path(made["directories"])) == ["/srv/www", "/srv/www/a", "/srv/www/a/public", "/srv/www/a/b"]
@@ -101,21 +100,22 @@ def test_sites_without_wordpress_may_share_a_user() -> None:
 
 def test_no_sentence_holds_a_password() -> None:
     bad = [blog("a", user="X", wordpress={"table_prefix": "-"}), news("b", archive_url=None), blog("c"), blog("c")]
-    for said in problems(bad, []):
+    for said in problems(bad):
         assert "secret" not in said
 
 
 # What is looked for
 
 
-def test_only_existing_applications_and_archives_are_looked_for() -> None:
-    assert probes(ALL) == ["/srv/www/news/public/.lemp-0123456789abcdef", "/srv/crm/public/."]
-    assert probes([blog(), site("docs")]) == []
-
-
-@pytest.mark.parametrize("bad", [site("a", "wordpress"), news(archive_checksum=None), blog(wordpress=None)])
-def test_looking_comes_before_the_refusal_and_must_not_fail(bad: dict[str, Any]) -> None:
-    assert isinstance(probes([bad]), list)
+def test_existing_applications_have_to_be_there_and_archives_are_looked_for() -> None:
+    made = planned(*ALL)
+    assert made["probes"] == ["/srv/crm/public/.", "/srv/www/news/public/.lemp-0123456789abcdef"]
+    [existing] = made["existing"]
+    assert existing["path"] == "/srv/crm/public/."
+    assert existing["problem"].startswith(
+        "app_sites: crm serves /srv/crm/public, which is no directory on this host; create it"
+    )
+    assert planned(blog(), site("docs"))["probes"] == []
 
 
 # Paths
@@ -154,16 +154,12 @@ def test_parents_come_before_what_they_hold() -> None:
 
 
 def test_the_package_brings_its_themes_by_links() -> None:
-    made = planned(blog(), news(), themes=["one", "two"])
-    assert made["links"] == [
+    directories = planned(blog(), news())["theme_directories"]
+    assert links(directories, ["one", "two"], ROOT) == [
         {"dest": f"/srv/www/blog/wp-content/themes/{name}", "target": f"{ROOT}/wp-content/themes/{name}"}
         for name in ("one", "two")
     ]
-    assert (made["needs_theme"], planned(blog(), themes=[])["needs_theme"], planned(news(), themes=[])["needs_theme"]) == (
-        False,
-        True,
-        False,
-    )
+    assert links(directories, [], ROOT) == []
 
 
 def test_secrets_are_for_the_site_alone_and_never_shown() -> None:
@@ -201,19 +197,27 @@ def test_salts_are_eight_long_values_that_php_can_read() -> None:
     assert salts() != salts()
 
 
-def test_each_wordpress_has_a_timer_and_gone_ones_lose_it() -> None:
+def test_each_wordpress_has_a_timer_and_the_file_that_it_reads() -> None:
     made = planned(*ALL)
     assert [unit["name"] for unit in made["units"]] == ["lemp-wordpress-cron@blog.timer", "lemp-wordpress-cron@news.timer"]
     assert made["owned"] == ["/etc/lemp/wordpress-*.conf"]
-    changed = ["/etc/lemp/wordpress-blog.conf", "/etc/lemp/wordpress-old.conf", "/etc/lemp", "unit:lemp-wordpress-cron@x.timer"]
-    assert gone_timers(changed, ALL) == ["lemp-wordpress-cron@old.timer"]
-    assert gone_timers(changed, []) == ["lemp-wordpress-cron@blog.timer", "lemp-wordpress-cron@old.timer"]
-    assert gone_timers(changed, [site("old")]) == ["lemp-wordpress-cron@blog.timer", "lemp-wordpress-cron@old.timer"]
+    assert made["instances"] == ["/etc/lemp/wordpress-blog.conf", "/etc/lemp/wordpress-news.conf"]
+    assert set(made["instances"]) <= set(by_path(made["files"]))
 
 
 def test_without_wordpress_nothing_of_it_is_set_up() -> None:
     made = planned(CRM, site("docs"))
-    for key in ("wordpress", "packages", "links", "files", "validators", "units", "archives", "tables"):
+    for key in (
+        "wordpress",
+        "packages",
+        "theme_directories",
+        "files",
+        "instances",
+        "validators",
+        "units",
+        "archives",
+        "tables",
+    ):
         assert made[key] == [], key
     assert made["owned"]
 
@@ -235,15 +239,13 @@ def test_only_what_recipes_need_is_installed(sites: list[dict[str, Any]], packag
     assert planned(*sites)["packages"] == packages
 
 
-def test_an_archive_is_unpacked_until_its_mark_is_there() -> None:
+def test_an_archive_is_unpacked_into_the_document_root() -> None:
     [archive] = planned(*ALL)["archives"]
-    assert (archive["root"], archive["user"], archive["content"]) == (
-        "/srv/www/news/public",
-        "news",
-        "/srv/www/news/public/wp-content",
-    )
-    assert archive["marker"] in probes(ALL)
-    assert planned(*ALL, present=[archive["marker"]])["archives"] == []
+    assert archive["root"] == "/srv/www/news/public"
+    assert archive["content"] == "/srv/www/news/public/wp-content"
+    assert archive["marker"] == "/srv/www/news/public/.lemp-0123456789abcdef"
+    assert archive["path"] == "/var/cache/lemp-wordpress-0123456789abcdef.tar.gz"
+    assert (archive["user"], archive["may_change_code"]) == ("news", False)
     assert "secret" not in json.dumps(archive)
 
 

@@ -13,10 +13,9 @@ from ansible_collections.lemp.stack.plugins.module_utils._certificate import (
     covers,
     is_good,
     key_is_good,
+    plan,
     problems,
     read_pair,
-    requests,
-    tree,
 )
 
 KEY, CA_KEY = make_key(), make_key()
@@ -124,15 +123,20 @@ def test_a_wildcard_stands_for_one_label(domain: str, is_covered: bool) -> None:
     assert covers(["example.org", "*.shop.example.org"], domain) is is_covered
 
 
-# Files
+# The plan
+
+
+def planned(*certificates: dict[str, Any]) -> dict[str, Any]:
+    return plan(certificates, 365, 30, "/ssl/ca", ["nginx", "mail.service"], NOW)
 
 
 def test_brought_certificates_become_files_and_units_that_reload() -> None:
-    made = tree([OWN, brought(certificate_pem="\nC\n\n", key_pem="K")], "/ssl/ca", ["nginx", "mail.service"])
+    given = brought()
+    made = planned(OWN, brought(certificate_pem=f"\n{given['certificate_pem']}\n\n"))
     assert made["directories"] == ["/ssl/ca", "/ssl/own", "/ssl/shop"]
     assert made["files"] == [
-        {"dest": "/ssl/shop/c.pem", "content": "C\n", "mode": "0644"},
-        {"dest": "/ssl/shop/k.pem", "content": "K\n", "mode": "0600", "sensitive": True},
+        {"dest": "/ssl/shop/c.pem", "content": given["certificate_pem"], "mode": "0644"},
+        {"dest": "/ssl/shop/k.pem", "content": given["key_pem"], "mode": "0600", "sensitive": True},
     ]
     assert made["units"] == [
         {"name": name, "running": False, "reload_on": ["/ssl/shop/c.pem", "/ssl/shop/k.pem"]}
@@ -141,7 +145,16 @@ def test_brought_certificates_become_files_and_units_that_reload() -> None:
 
 
 def test_the_own_ca_is_asked_for_its_own_certificates_and_sees_no_secret() -> None:
-    assert requests([OWN, brought()]) == [{key: OWN[key] for key in ("name", "domains", "certificate", "key")}]
+    made = planned(OWN, brought())
+    assert made["requests"] == [{key: OWN[key] for key in ("name", "domains", "certificate", "key")}]
+    assert planned(OWN)["units"] == []
+    assert planned(OWN)["services"] == ["nginx.service", "mail.service"]
+
+
+def test_what_is_wrong_takes_the_place_of_the_plan() -> None:
+    made = planned(OWN, brought(domains=[]))
+    assert list(made) == ["problems"]
+    assert len(made["problems"]) == 1
 
 
 # The own CA
