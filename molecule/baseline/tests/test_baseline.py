@@ -192,6 +192,8 @@ def test_clock_and_language(host):
     assert host.check_output("date -d '2026-01-01 UTC' +%Z") == "CET"
     assert host.check_output(". /etc/default/locale; LANG=$LANG locale charmap") == "UTF-8"
     assert "de_DE.utf8" in host.check_output("locale -a")
+    if host.system_info.codename == "trixie":
+        assert host.check_output("readlink /etc/default/locale") == "../locale.conf"
     if host.file("/etc/timezone").exists:
         assert host.file("/etc/timezone").content_string == "Europe/Berlin\n"
 
@@ -276,14 +278,116 @@ def test_lock_out_undoes_itself_without_a_controller(host, address):
     host.run("timeout 40 sh -c 'while systemctl is-active --quiet lemp-guard-sshd.timer; do sleep 1; done'; sleep 2")
     assert host.file(DROP_IN).content_string == before
     assert ssh(address, "anna", "true").returncode == 0
+    # What the host put back behind the transaction's back is drift for the next run, and nothing else.
+    for wanted, expected in (({}, 0), ({"baseline_sshd_allow_users": ["deploy@192.0.2.1"]}, 1)):
+        status, output = play("--check", "--tags", "baseline_sshd", **wanted)
+        assert (status, changes(output)) == (0, expected), output
 
 
-def test_configuration_that_sshd_refuses_never_goes_live(host):
-    before = host.file(DROP_IN).content_string
-    status, output = play("--tags", "baseline_sshd", baseline_sshd_ciphers=["rot13"])
+def running(host, unit):
+    """What differs as soon as a unit was reloaded, restarted or started."""
+    return host.check_output(
+        "systemctl show %s --property MainPID,ActiveEnterTimestampMonotonic; journalctl -u %s | grep -c Reload || :", unit, unit
+    )
+
+
+@pytest.mark.parametrize("mode", [(), ("--check",)])
+def test_configuration_that_sshd_refuses_never_goes_live(host, mode):
+    before, state = host.file(DROP_IN).content_string, running(host, "ssh")
+    status, output = play("--tags", "baseline_sshd", *mode, baseline_sshd_ciphers=["rot13"])
     assert status != 0
-    assert "Bad SSH2 cipher spec" in output
+    assert "nothing was changed: " in output
+    assert "Bad SSH2 cipher spec 'rot13'" in output
+    assert re.search(rf"template etc/ssh/sshd_config.d/00-lemp.conf.j2 \(line \d+ of {DROP_IN}: Ciphers rot13\)", output)
+    assert changes(output) == 0
     assert host.file(DROP_IN).content_string == before
+    assert running(host, "ssh") == state
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "inputs"),
+    [
+        ("/etc/nftables.conf", "etc/nftables.conf.j2", {"baseline_firewall_ssh_sources": ["0.0.0.0/0"]}),
+        ("/etc/nftables.d/lemp-web.nft", "etc/nftables.d/lemp-tier.nft.j2", {"http_port": 7004}),
+    ],
+)
+def test_configuration_that_nft_refuses_never_goes_live(host, address, path, template, inputs):
+    """The ruleset is judged as a whole: with what others have put beside it."""
+    before, state = host.file(path).content_string, running(host, "nftables")
+    host.check_output("echo 'table inet lemp { chain services { tcp dport nonsense accept; }; }' >/etc/nftables.d/zz-other.nft")
+    try:
+        status, output = play(**inputs)
+    finally:
+        host.check_output("rm /etc/nftables.d/zz-other.nft")
+    assert status != 0
+    assert "nothing was changed: " in output
+    assert "/etc/nftables.d/zz-other.nft:1:46-53: Error: Could not resolve service" in output
+    assert template in output
+    assert changes(output) == 0
+    assert host.file(path).content_string == before
+    assert running(host, "nftables") == state
+    assert connects(address, 7001)
+    assert not connects(address, 7004)
+
+
+def test_configuration_that_apt_refuses_never_goes_live(host):
+    path = "/etc/apt/apt.conf.d/52lemp-unattended-upgrades"
+    before = host.file(path).content_string
+    status, output = play("--tags", "baseline_updates", baseline_updates_excluded_packages=['a" b'])
+    assert status != 0
+    assert "template etc/apt/apt.conf.d/52lemp-unattended-upgrades.j2 (line " in output
+    assert re.search(rf"E: Synta\S+ {path}:\d+", output)
+    assert changes(output) == 0
+    assert host.file(path).content_string == before
+
+
+def test_setting_that_something_else_overrides_is_refused_though_nothing_changes(host):
+    host.check_output("echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/00-first.conf")
+    try:
+        status, output = play("--tags", "baseline_sshd,baseline_verify")
+    finally:
+        host.check_output("rm /etc/ssh/sshd_config.d/00-first.conf")
+    assert status != 0
+    assert "its settings are not all those of baseline_sshd_*" in output
+    assert changes(output) == 0
+
+
+def test_parameter_that_the_kernel_refuses_is_an_error_every_time():
+    """In a container the kernel takes none."""
+    for _ in range(2):
+        status, output = play(
+            "--tags", "baseline_sysctl", baseline_container=False, baseline_time_sync_enabled=False, baseline_swap_size_mb=0
+        )
+        assert status != 0
+        assert "baseline_sysctl: the kernel refused a parameter" in output
+        assert 'permission denied on key "fs.protected_fifos"' in output
+
+
+def test_account_that_somebody_changed_is_brought_back_and_no_hash_is_shown(host):
+    stranger = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJhc2VsaW5lLXRlc3Qtc3RyYW5nZXItMDAwMDAwMDAw stranger"
+    shadow = host.check_output("getent shadow otto")
+    host.check_output("usermod --shell /bin/sh --password '$6$other$hash' otto")
+    host.check_output("echo %s >>/home/anna/.ssh/authorized_keys", stranger)
+    status, output = play("-vvv", "--tags", "baseline_admins")
+    assert status == 0, output
+    assert changes(output) == 2
+    assert "$6$" not in output
+    assert host.check_output("getent shadow otto").split(":")[1] == shadow.split(":")[1]
+    assert host.user("otto").shell == "/bin/bash"
+    assert "stranger" not in host.file("/home/anna/.ssh/authorized_keys").content_string
+    status, output = play("--tags", "baseline_admins")
+    assert (status, changes(output)) == (0, 0), output
+
+
+def test_new_time_zone_restarts_what_reads_it_once(host):
+    before = running(host, "cron"), running(host, "ssh")
+    status, output = play("--tags", "baseline_time", baseline_timezone="Etc/UTC")
+    assert (status, changes(output)) == (0, 1), output
+    assert host.check_output("readlink /etc/localtime") == "/usr/share/zoneinfo/Etc/UTC"
+    assert running(host, "cron") != before[0]
+    assert running(host, "ssh") == before[1]
+    status, output = play("--tags", "baseline_time")
+    assert (status, changes(output)) == (0, 1), output
 
 
 def test_port_can_be_moved_and_moved_back(host, address):
