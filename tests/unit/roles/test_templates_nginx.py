@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rendering import Role, daemon, lines
+from rendering import FACTS, Role, daemon, lines
 
 ROLE = Role("nginx")
 STATIC = {
@@ -54,16 +54,16 @@ versions = pytest.mark.parametrize("version", [OLD, NEW])
 every_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server["kind"])
 
 
-def policy(version: str) -> dict[str, Any]:
-    return {"__nginx_policy": {"stdout": f"nginx:\n  Installed: (none)\n  Candidate: {version}-2+deb13u1\n"}}
+def installed(version: str) -> dict[str, Any]:
+    return {"ansible_facts": {**FACTS, "packages": {"nginx": [{"version": version}]}}}
 
 
 def site(server: dict[str, Any], version: str = NEW, **overrides: Any) -> str:
-    return ROLE.render(SITE, __nginx_server=server, **policy(version), **overrides)
+    return ROLE.render(SITE, __nginx_server=server, **installed(f"{version}-2+deb13u1"), **overrides)
 
 
 def main(version: str = NEW, **overrides: Any) -> str:
-    return ROLE.render(MAIN, **{"nginx_servers": SERVERS, **policy(version), **overrides})
+    return ROLE.render(MAIN, **{"nginx_servers": SERVERS, **installed(f"{version}-2+deb13u1"), **overrides})
 
 
 def blocks(text: str, opening: str) -> list[str]:
@@ -74,11 +74,10 @@ def blocks(text: str, opening: str) -> list[str]:
     return found
 
 
-def test_the_version_is_read_from_what_the_package_manager_offers() -> None:
-    assert ROLE.evaluate("{{ __nginx_version }}", **policy("1.26.3")) == "1.26.3"
-    assert (
-        ROLE.evaluate("{{ __nginx_version }}", __nginx_policy={"stdout": "nginx:\n  Candidate: 1:1.28.0-1~trixie"}) == "1.28.0"
-    )
+@pytest.mark.parametrize("package", ["1.28.0-2+deb13u1", "1:1.28.0-1~trixie", "2:1.28.0-1.el9"])
+def test_the_version_is_read_from_the_installed_package(package: str) -> None:
+    assert str(ROLE.evaluate("{{ __nginx_version }}", **installed(package))).startswith("1.28.0-")
+    assert ROLE.evaluate("{{ __nginx_has_http2_directive }}", **installed(package)) is True
 
 
 @every_server
@@ -240,11 +239,6 @@ def test_compression_can_be_switched_off(is_wanted: bool) -> None:
 def test_the_httpoxy_header_never_reaches_an_application() -> None:
     assert 'fastcgi_param HTTP_PROXY "";' in lines(main())
     assert 'proxy_set_header Proxy "";' in lines(main())
-
-
-def test_groups_are_joined_once_each_in_a_stable_order() -> None:
-    text = ROLE.render("sysusers.conf", nginx_user_groups=["shop", "blog", "shop"])
-    assert [line for line in lines(text) if line.startswith("m ")] == ["m www-data blog", "m www-data shop"]
 
 
 def write_tree(folder: Path, version: str, **overrides: Any) -> Path:

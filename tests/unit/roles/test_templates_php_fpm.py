@@ -30,7 +30,11 @@ POOLS = [BLOG, SHOP]
 
 
 def pool(given: dict[str, Any], **overrides: Any) -> str:
-    return ROLE.render("php/pool.d/lemp-pool.conf", __php_fpm_pool=given, php_fpm_pools=POOLS, **overrides)
+    pools = overrides.pop("php_fpm_pools", POOLS)
+    planned = ROLE.evaluate("{{ __php_fpm_plan.php_fpm.pools }}", php_fpm_pools=pools)
+    return ROLE.render(
+        "php/pool.d/lemp-pool.conf", __php_fpm_pool=given, __php_fpm_planned_pools=planned, php_fpm_pools=pools, **overrides
+    )
 
 
 def settings(text: str) -> dict[str, str]:
@@ -51,7 +55,7 @@ def test_the_plan_decides_the_number_of_workers() -> None:
 
 def test_a_pinned_number_of_workers_is_used() -> None:
     pinned = {**BLOG, "max_children": 3}
-    text = ROLE.render("php/pool.d/lemp-pool.conf", __php_fpm_pool=pinned, php_fpm_pools=[pinned])
+    text = pool(pinned, php_fpm_pools=[pinned])
     assert (settings(text)["pm.max_children"], settings(text)["pm"]) == ("3", "ondemand")
 
 
@@ -111,17 +115,12 @@ def test_settings_for_all_pools_come_last() -> None:
     assert lines(text)[-1] == 'display_errors = "stderr"'
 
 
-def test_each_pool_gets_a_user_and_a_group() -> None:
-    text = ROLE.render("sysusers.conf", php_fpm_pools=POOLS)
-    assert [line.split()[1] for line in lines(text) if line.startswith("u ")] == ["blog", "shop"]
-
-
 def write_tree(folder: Path, pools: list[dict[str, Any]]) -> Path:
     """The role's files below ``folder``, with sockets, states and logs there too and the user of this process."""
     main = folder / "php-fpm.conf"
     texts = [ROLE.render("php/pool.d/lemp-global.conf", php_fpm_pools=pools)]
     for given in pools:
-        texts.append(ROLE.render("php/pool.d/lemp-pool.conf", __php_fpm_pool=given, php_fpm_pools=pools))
+        texts.append(pool(given, php_fpm_pools=pools))
     text = "\n".join(texts)
     for old, new in {
         r"/run/php-fpm|/var/log/php-fpm|/var/lib/php-fpm": str(folder),

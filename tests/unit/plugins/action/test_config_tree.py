@@ -16,13 +16,14 @@ from templating import ROOT
 
 def run(tmp_path: Path, arguments: dict[str, Any], *options: str) -> dict[str, Any]:
     """Run one task with the action on this machine and return its exit status and everything it printed."""
+    task = {"name": "test", "store": str(tmp_path / "store"), **arguments}
     play = [
         {
             "name": "Play",
             "hosts": "localhost",
             "gather_facts": False,
             "vars": {"colour": "red"},
-            "tasks": [{"name": "Task", "lemp.stack.config_tree": arguments}],
+            "tasks": [{"name": "Task", "lemp.stack.config_tree": task}],
         }
     ]
     (tmp_path / "play.yml").write_text(json.dumps(play))
@@ -79,3 +80,27 @@ def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = run(tmp_path, {"files": [{"src": "absent.j2", "dest": str(tmp_path / "a")}]})
     assert result["status"] != 0
     assert "The template absent.j2 was not found" in result["output"]
+
+
+def test_arguments_that_are_refused_are_not_repeated(tmp_path: Path) -> None:
+    files = [owned_by_me(content="hidden-content", dest=str(tmp_path / "a"), unknown_key=1)]
+    result = run(tmp_path, {"files": files})
+    assert result["status"] != 0
+    assert "unknown_key" in result["output"]
+    assert "hidden-content" not in result["output"]
+
+
+def test_a_hundred_files_of_one_template_see_each_their_own_variables(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "a.j2").write_text("{{ number }} of {{ colour }}\n{% include 'b.j2' %}")
+    (tmp_path / "templates" / "b.j2").write_text("included {{ number }}")
+    files = [owned_by_me(src="a.j2", dest=str(tmp_path / f"{n}.conf"), vars={"number": n}) for n in range(100)]
+    result = run(tmp_path, {"files": files})
+    assert result["status"] == 0, result["output"]
+    assert [(tmp_path / f"{n}.conf").read_text() for n in (0, 99)] == [f"{n} of red\nincluded {n}" for n in (0, 99)]
+
+
+def test_a_task_without_a_name_for_its_set_is_refused(tmp_path: Path) -> None:
+    result = run(tmp_path, {"name": "Nginx"})
+    assert result["status"] != 0
+    assert "name is 'Nginx'; use lower-case letters, digits, - and _." in result["output"]

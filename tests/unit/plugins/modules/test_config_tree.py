@@ -1,97 +1,79 @@
-"""Module ``config_tree``: which files it writes, removes and leaves alone."""
+"""Module ``config_tree``: what its arguments stand for and what diff mode shows."""
 
 from __future__ import annotations
 
-import getpass
-import grp
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.lemp.stack.plugins.modules import config_tree
-
-
-class Host:
-    """Stands for the AnsibleModule: check mode, and a rename."""
-
-    def __init__(self, check_mode: bool = False) -> None:
-        self.check_mode = check_mode
-
-    def atomic_move(self, source: str, target: str) -> None:
-        os.replace(source, target)
+from ansible_collections.lemp.stack.plugins.module_utils._config.transaction import Outcome
+from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import Change, Entry, Live, Refused
+from ansible_collections.lemp.stack.plugins.modules.config_tree import ARGUMENTS, diffs, request_from
 
 
-def entry(path: Path, content: str = "new", **changes: Any) -> dict[str, Any]:
-    group = grp.getgrgid(os.getgid()).gr_name
-    given = {"dest": str(path), "path": str(path), "content": content, "mode": "0640", "force": True, "sensitive": False}
-    return {**given, "owner": getpass.getuser(), "group": group, **changes}
+def request(**given: Any) -> Any:
+    result = ArgumentSpecValidator(ARGUMENTS).validate({"name": "nginx", **given})
+    assert result.error_messages == []
+    return request_from(result.validated_parameters)
 
 
-def test_a_missing_file_is_written_with_its_permissions_and_shown(tmp_path: Path) -> None:
-    target = tmp_path / "a.conf"
-    changed, diff = config_tree.apply_file(Host(), entry(target))
-    assert changed
-    assert diff == {"before_header": str(target), "after_header": str(target), "before": "", "after": "new"}
-    assert target.read_text() == "new"
-    assert target.stat().st_mode & 0o777 == 0o640
-    assert list(tmp_path.iterdir()) == [target]
+def test_arguments_become_entries_in_the_order_in_which_they_are_needed() -> None:
+    found = request(
+        directories=[{"path": "/d/", "mode": "2750", "group": "adm"}],
+        files=[{"dest": "/f", "content": "x", "src": "f.j2", "force": False, "sensitive": True, "mode": "0600"}],
+        links=[{"dest": "/l", "target": "/t"}],
+        absent=["/a"],
+    )
+    assert found.entries == (
+        Entry("/d", "directory", mode=0o2750, group="adm"),
+        Entry("/f", "file", content="x", source="f.j2", keep=True, sensitive=True, mode=0o600),
+        Entry("/l", "link", target="/t"),
+        Entry("/a", "absent"),
+    )
 
 
-def test_a_file_as_wanted_is_not_touched(tmp_path: Path) -> None:
-    target = tmp_path / "a.conf"
-    config_tree.apply_file(Host(), entry(target))
-    before = target.stat().st_mtime_ns
-    assert config_tree.apply_file(Host(), entry(target)) == (False, None)
-    assert target.stat().st_mtime_ns == before
+def test_units_and_validators_are_typed() -> None:
+    found = request(
+        validators=[["nginx", "-t"]], units=[{"name": "nginx.service", "listen": [80, "/run/x"]}], trees=["/etc/nginx/"]
+    )
+    assert found.validators == (("nginx", "-t"),)
+    assert found.units[0].listen == ("80", "/run/x")
+    assert (found.units[0].running, found.units[0].status) == (True, 200)
+    assert found.trees == ("/etc/nginx",)
 
 
-def test_check_mode_tells_the_same_and_writes_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "absent" / "a.conf"
-    changed, diff = config_tree.apply_file(Host(check_mode=True), entry(target))
-    assert changed
-    assert diff is not None
-    assert not target.parent.exists()
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"files": [{"dest": "/f", "content": "", "mode": "u=rw"}]}, "mode of /f is 'u=rw', which is no octal number"),
+        ({"links": [{"dest": "l", "target": "x"}]}, "l is no absolute path"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        request(**given)
 
 
-def test_permissions_alone_are_mended(tmp_path: Path) -> None:
-    target = tmp_path / "a.conf"
-    target.write_text("new")
-    target.chmod(0o666)
-    assert config_tree.apply_file(Host(), entry(target)) == (True, None)
-    assert target.stat().st_mode & 0o777 == 0o640
+def shown(entry: Entry, live: Live, what: str, hidden: bool = False) -> dict[str, str]:
+    [diff] = diffs(Outcome(changes=[Change(entry, live, what)], hidden={entry.path} if hidden else set()))
+    return diff
 
 
-def test_without_force_a_file_keeps_its_content(tmp_path: Path) -> None:
-    target = tmp_path / "salts"
-    config_tree.apply_file(Host(), entry(target, "first", force=False))
-    assert config_tree.apply_file(Host(), entry(target, "second", force=False)) == (False, None)
-    assert target.read_text() == "first"
+def test_diff_shows_content_links_permissions_and_directories() -> None:
+    file = Entry("/f", "file", content="new\n")
+    assert shown(file, Live("file", content="old\n"), "write")["before"] == "old\n"
+    assert shown(file, Live("absent"), "write") == {"before_header": "/f", "after_header": "/f", "before": "", "after": "new\n"}
+    assert shown(Entry("/l", "link", target="/new"), Live("link", target="/old"), "write")["after"] == "link to /new\n"
+    assert shown(file, Live("file", mode=0o600), "attributes")["after"] == "root:root 0644\n"
+    assert shown(Entry("/d", "directory", mode=0o755), Live("absent"), "make")["after"] == "directory root:root 0755\n"
+    assert shown(Entry("/f", "absent"), Live("file", content="gone\n"), "remove")["after"] == ""
 
 
-def test_a_sensitive_file_changes_without_a_difference(tmp_path: Path) -> None:
-    assert config_tree.apply_file(Host(), entry(tmp_path / "secret", sensitive=True)) == (True, None)
-
-
-def test_a_user_who_is_still_to_be_created_counts_as_a_change(tmp_path: Path) -> None:
-    target = tmp_path / "a.conf"
-    target.write_text("new")
-    assert config_tree.attributes_differ(entry(target, owner="nobody-yet"), str(target))
-
-
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_directories_are_made_once(tmp_path: Path, check_mode: bool) -> None:
-    folder = tmp_path / "a" / "b"
-    wanted = entry(folder, mode="0750")
-    assert config_tree.apply_directory(Host(check_mode), wanted)
-    assert folder.is_dir() is not check_mode
-    assert config_tree.apply_directory(Host(check_mode), wanted) is check_mode
-
-
-def test_only_owned_files_that_are_not_wanted_are_stale(tmp_path: Path) -> None:
-    for name in ("lemp-old.conf", "lemp-kept.conf", "foreign.conf"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "lemp-folder.conf").mkdir()
-    kept = {"dest": str(tmp_path / "lemp-kept.conf")}
-    assert config_tree.stale([str(tmp_path / "lemp-*.conf")], [kept]) == [str(tmp_path / "lemp-old.conf")]
+def test_a_secret_is_shown_to_differ_and_nothing_more() -> None:
+    diff = shown(Entry("/f", "file", content="new secret", sensitive=True), Live("file", content="old secret"), "write")
+    assert "secret" not in str(diff)
+    assert diff["before"] != diff["after"]
+    removed = shown(Entry("/f", "absent"), Live("file", content="old secret"), "remove", hidden=True)
+    assert "secret" not in str(removed)
+    assert removed["before"]
