@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+
+# What an entry says to the template engine alone.
+LOCAL = ("vars", "trim_blocks", "lstrip_blocks")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
@@ -17,12 +21,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         variables = task_vars or {}
         super().run(tmp, variables)
         arguments = dict(self._task.args)
-        arguments["directories"] = [
-            entry if isinstance(entry, Mapping) else {"path": entry} for entry in arguments.get("directories") or []
-        ]
+        if arguments.get("directories"):
+            arguments["directories"] = [
+                entry if isinstance(entry, Mapping) else {"path": entry} for entry in arguments["directories"]
+            ]
         self._templars: dict[str, Any] = {}
         self._templates: dict[str, Any] = {}
-        arguments["files"] = [self._render(entry, variables) for entry in arguments.get("files") or []]
+        if arguments.get("files"):
+            arguments["files"] = [self._render(entry, variables) for entry in arguments["files"]]
         result: dict[str, Any] = self._execute_module(
             module_name="lemp.stack.config_tree", module_args=arguments, task_vars=variables
         )
@@ -48,9 +54,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         content = templar.template(
             text,
             escape_backslashes=False,
-            overrides={"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"},
+            overrides={
+                "trim_blocks": boolean(entry.get("trim_blocks", True)),
+                "lstrip_blocks": boolean(entry.get("lstrip_blocks", False)),
+                "newline_sequence": "\n",
+            },
         )
-        return {**{key: value for key, value in entry.items() if key != "vars"}, "content": "" if content is None else content}
+        sent = {key: value for key, value in entry.items() if key not in LOCAL}
+        return {**sent, "content": "" if content is None else content}
 
     def _template(self, source: str) -> tuple[str, Any]:
         """Where a template is, and its text, read once for all files that come from it."""

@@ -31,8 +31,7 @@ description:
     Earlier generations of the set are kept on the host in O(store), and can be put back with O(generation);
     M(lemp.stack.config_tree_info) lists them.
   - >-
-    Templates find the usual variables, C(ansible_managed) and the role's search path; blocks are trimmed as by
-    M(ansible.builtin.template).
+    Templates find the usual variables, C(ansible_managed) and the role's search path, as with M(ansible.builtin.template).
 options:
   name:
     description:
@@ -110,6 +109,14 @@ options:
         description: Further variables for this template.
         type: dict
         default: {}
+      trim_blocks:
+        description: Remove the line break behind a block of the template, as M(ansible.builtin.template) does.
+        type: bool
+        default: true
+      lstrip_blocks:
+        description: Remove white space before a block of the template.
+        type: bool
+        default: false
       mode:
         description: Permissions in octal.
         type: str
@@ -364,6 +371,8 @@ ARGUMENTS: dict[str, Any] = {
             "dest": {"type": "path", "required": True},
             "content": {"type": "str", "required": True},
             "vars": {"type": "dict", "default": {}},
+            "trim_blocks": {"type": "bool", "default": True},
+            "lstrip_blocks": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": True},
             "sensitive": {"type": "bool", "default": False},
             **owned_by("0644"),

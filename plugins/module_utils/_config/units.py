@@ -129,9 +129,8 @@ def answer(url: str, timeout: float) -> int:
         connection.close()
 
 
-def complaint(unit: Unit) -> str:
-    """Why a unit is not well right now; empty where it is."""
-    state = states([unit.name])[unit.name]
+def complaint(unit: Unit, state: State) -> str:
+    """Why a unit in this state is not well; empty where it is."""
     if state.active not in ("active", "reloading"):
         return f"{unit.name} is {state.active}"
     if unit.listen:
@@ -152,14 +151,11 @@ def wait_until_well(unit: Unit, timeout: float, forked_from: set[str] | None = N
     """
     deadline = time.monotonic() + timeout
     while True:
-        wrong = complaint(unit)
-        if not wrong and forked_from is not None:
-            pid = states([unit.name])[unit.name].pid
-            if not children(pid) - forked_from:
-                wrong = f"{unit.name} did not take the new configuration"
-        if not wrong or time.monotonic() >= deadline:
-            return wrong
-        if states([unit.name])[unit.name].active == "failed":
+        state = states([unit.name])[unit.name]
+        wrong = complaint(unit, state)
+        if not wrong and forked_from is not None and not children(state.pid) - forked_from:
+            wrong = f"{unit.name} did not take the new configuration"
+        if not wrong or state.active == "failed" or time.monotonic() >= deadline:
             return wrong
         time.sleep(0.05)
 
@@ -200,39 +196,59 @@ class Operation:
         ]
 
     def run(self) -> str:
-        """Do it and wait until every unit is well; returns what went wrong, or nothing."""
+        """Do it and wait until every unit is well; returns what went wrong, or nothing.
+
+        A hundred timers are stopped, enabled, started and looked at in one call each.
+        """
         planned = self.planned()
+
+        def with_action(action: str) -> list[Unit]:
+            return [unit for unit in self.units if planned.get(unit.name) == action]
+
         # A unit that ends takes its sockets away, so it must end before another opens the same ones.
-        for unit in sorted(self.units, key=lambda unit: planned.get(unit.name) != "stop"):
-            wrong = self._run(unit, planned.get(unit.name, ""))
+        stopped = [unit for unit in with_action("stop") if self.before[unit.name].is_in_use]
+        wrong = self._call(stopped, "stop", "disable", "--now", "--quiet")
+        if wrong:
+            return wrong
+        disabled = [
+            unit
+            for unit in self.units
+            if unit.running and self.before[unit.name].file in ("disabled", "") and planned.get(unit.name) != "stop"
+        ]
+        wrong = self._call(disabled, "enable", "enable", "--quiet")
+        if wrong:
+            return wrong
+        failed = [unit.name for unit in self.units if unit.name in planned and self.before[unit.name].active == "failed"]
+        if failed:
+            systemctl("reset-failed", *failed)
+        started = with_action("start")
+        refused = self._call(started, "start", "start")
+        for unit in (*with_action("reload"), *with_action("restart")):
+            wrong = self._take(unit, planned[unit.name])
             if wrong:
                 return self._explained(unit, wrong)
-        for unit in self.units:
-            if unit.running and unit.name not in planned:
-                wrong = wait_until_well(unit, self.timeout)
-                if wrong:
-                    return self._explained(unit, wrong)
-        return ""
+        watched = [*started, *(unit for unit in self.units if unit.running and unit.name not in planned)]
+        known = states([unit.name for unit in watched])
+        for unit in watched:
+            if refused and unit in started and not known[unit.name].is_active:
+                return self._explained(unit, f"{unit.name} did not start")
+            wrong = complaint(unit, known[unit.name]) and wait_until_well(unit, self.timeout)
+            if wrong:
+                return self._explained(unit, wrong)
+        return refused
 
-    def _run(self, unit: Unit, action: str) -> str:
-        before = self.before[unit.name]
-        if action == "stop":
-            if before.is_in_use:
-                self.taken[unit.name] = action
-                done = systemctl("disable", "--now", "--quiet", unit.name)
-                return done.stderr.strip() if done.returncode else ""
+    def _call(self, units: Sequence[Unit], taken: str, *command: str) -> str:
+        """One call of ``systemctl`` for many units; returns what it said where it failed."""
+        if not units:
             return ""
-        if unit.running and before.file in ("disabled", ""):
-            self.taken[unit.name] = action or "enable"
-            done = systemctl("enable", "--quiet", unit.name)
-            if done.returncode:
-                return done.stderr.strip()
-        if not action:
-            return ""
+        self.taken.update({unit.name: taken for unit in units})
+        done = systemctl(*command, *(unit.name for unit in units))
+        return done.stderr.strip() or f"systemctl {command[0]} failed" if done.returncode else ""
+
+    def _take(self, unit: Unit, action: str) -> str:
+        """Let a running unit take its new configuration."""
         self.taken[unit.name] = action
-        forks = children(before.pid) if action == "reload" and unit.reload_forks else None
-        if before.active == "failed":
-            systemctl("reset-failed", unit.name)
+        forks = children(self.before[unit.name].pid) if action == "reload" and unit.reload_forks else None
         done = systemctl(action, unit.name)
         if done.returncode:
             return f"{unit.name} did not {action}"
@@ -247,14 +263,14 @@ class Operation:
                 continue
             before = self.before[unit.name]
             now = states([unit.name])[unit.name]
-            if before.is_active:
+            if before.is_active and action != "enable":
                 systemctl("reset-failed", unit.name)
                 # A daemon that refused what it was to reload runs on and takes the old files the same way.
                 systemctl("reload" if action == "reload" and now.is_active else "restart", unit.name)
                 if action == "stop" and before.file == "enabled":
                     systemctl("enable", "--quiet", unit.name)
                 wrong.append(wait_until_well(Unit(unit.name), self.timeout))
-            else:
+            elif not before.is_active:
                 systemctl("stop", unit.name)
                 systemctl("reset-failed", unit.name)
             if unit.running and before.file == "disabled":
@@ -273,6 +289,8 @@ class Operation:
     def _journal_lines(self, unit: Unit) -> list[str]:
         """What the daemon itself said since the change, without systemd's own words about it."""
         try:
+            # What a daemon said just before it ended may still be on its way to the journal.
+            subprocess.run(["journalctl", "--sync"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
             done = subprocess.run(
                 [
                     "journalctl",

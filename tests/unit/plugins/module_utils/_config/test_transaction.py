@@ -454,11 +454,15 @@ class Host:
         monkeypatch.setenv("PATH", f"{self.script.parent}:{os.environ['PATH']}")
         self.says("active")
 
-    def says(self, state: str, failing: str = "") -> None:
+    def says(self, state: str, failing: str = "", enabled: str = "enabled") -> None:
         self.script.write_text(
             f'#!/bin/sh\necho "$@" >>{self.log}\n'
-            f'[ "$1" != show ] || printf "%s\\n" ActiveState={state} UnitFileState=enabled MainPID={os.getpid()}\n'
-            f'[ "$1" != "{failing}" ]\n'
+            f'state={state} enabled={enabled}\n[ -z "{failing}" ] || [ "$1" != "{failing}" ] || exit 1\n'
+            # What was started runs from then on.
+            f'[ "$1" != start ] || touch {self.log}.started\n[ ! -e {self.log}.started ] || state=active\n'
+            '[ "$1" = show ] || exit 0\nshift\n'
+            "for name; do case $name in -*) continue ;; esac\n"
+            f'printf "%s\\n" ActiveState=$state UnitFileState=$enabled MainPID={os.getpid()} ""\ndone\n'
         )
         self.script.chmod(0o755)
 
@@ -509,6 +513,28 @@ def test_an_unchanged_set_still_has_to_be_served(desk: Desk, host: Host) -> None
     units = (Unit("a.service", listen=("/run/absent.sock",)),)
     with pytest.raises(Refused, match=r"nothing was to be changed, but a.service runs, but does not listen"):
         desk.run(*first_set(desk), units=units, timeout=0, **owned(desk))
+
+
+def test_many_units_are_enabled_and_started_in_one_call_each(desk: Desk, host: Host) -> None:
+    host.says("inactive", enabled="disabled")
+    desk.run(*first_set(desk), units=(Unit("a.timer"), Unit("b.timer")), **owned(desk))
+    assert host.calls == ["enable --quiet a.timer b.timer", "start a.timer b.timer"]
+
+
+def test_many_units_are_stopped_in_one_call(desk: Desk, host: Host) -> None:
+    units = tuple(Unit(name, running=False, stop_on=(f"{desk.tree}/*",)) for name in ("a.timer", "b.timer"))
+    desk.run(*first_set(desk), units=units, **owned(desk))
+    assert host.calls == ["disable --now --quiet a.timer b.timer"]
+
+
+def test_units_that_do_not_start_put_everything_back(desk: Desk, host: Host) -> None:
+    desk.run(*first_set(desk), **owned(desk))
+    before = desk.state()
+    host.says("inactive", failing="start")
+    with pytest.raises(Refused, match=r"the new configuration was put back: a.service did not start"):
+        desk.run(*second_set(desk), units=(Unit("a.service"), Unit("b.service")), timeout=0, **owned(desk))
+    assert desk.state() == before
+    assert host.calls[-4:] == ["stop a.service", "reset-failed a.service", "stop b.service", "reset-failed b.service"]
 
 
 def test_what_an_interrupted_run_owed_a_unit_is_done_by_the_next(desk: Desk, host: Host) -> None:
