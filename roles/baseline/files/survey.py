@@ -4,6 +4,7 @@ Argument: JSON with zone, locale, locale_file, swap_file, accounts as filter bas
 parameters of the kernel. Runs on Python 3.9, with the standard library only.
 """
 
+import glob
 import grp
 import hashlib
 import json
@@ -140,6 +141,18 @@ def firewalls():
     return found + (["ufw"] if re.search(r"(?m)^ENABLED=yes", content("/etc/ufw/ufw.conf")) else [])
 
 
+def fragments():
+    """Firewall rules of tiers by path, where owner and permissions are right and no interrupted change waits to be undone."""
+    found = {}
+    for path in glob.glob("/etc/nftables.d/lemp-*.nft"):
+        status = os.lstat(path)
+        name = os.path.basename(path)[len("lemp-") : -len(".nft")]
+        interrupted = os.path.exists(f"/var/lib/lemp/config/firewall-{name}/transaction")
+        if (status.st_mode, status.st_uid, status.st_gid) == (stat.S_IFREG | 0o644, 0, 0) and not interrupted:
+            found[path] = content(path)
+    return found
+
+
 def survey(wanted):
     zones = "/usr/share/zoneinfo"
     space = os.statvfs(os.path.dirname(wanted["swap_file"]))
@@ -156,6 +169,7 @@ def survey(wanted):
         "firewalls": firewalls(),
         "has_ruleset": os.path.isfile("/etc/nftables.conf"),
         "firewall_is_ours": "table inet lemp" in content("/etc/nftables.conf"),
+        "firewall_fragments": fragments(),
         "firewall_is_live": output("nft", "list", "table", "inet", "lemp") is not None,
         "swaps": [line.split()[0] for line in content("/proc/swaps").splitlines()[1:]],
         "swap_file_exists": os.path.exists(wanted["swap_file"]),
