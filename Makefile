@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo demo-down test lint unit molecule docs clean
+.PHONY: help setup engine images demo demo-down test lint unit molecule bench docs clean
 SHELL := /bin/bash
 
 PLATFORMS := debian12 debian13
@@ -40,6 +40,9 @@ molecule: setup engine ## one scenario on one platform: SCENARIO=nginx PLATFORM=
 
 test: setup images ## everything that CI runs
 	@tools/test.sh
+
+bench: setup engine ## benchmarks/: second run, one hundred sites, two hundred files
+	@benchmarks/second_run.sh && benchmarks/hundred_sites.sh && benchmarks/unchanged_files.sh
 
 docs: setup ## write the generated tables into the READMEs
 	@python tools/readme.py

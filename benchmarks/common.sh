@@ -1,7 +1,7 @@
 # Sourced by the benchmarks: a host, runs with their times, medians.
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/common.sh"
 
-runs=${RUNS:-3}
+export runs=${RUNS:-3}
 work=$root/.cache/benchmarks
 mkdir -p "$work"
 export ANSIBLE_CALLBACKS_ENABLED=ansible.posix.profile_tasks PROFILE_TASKS_TASK_OUTPUT_LIMIT=all ANSIBLE_NOCOLOR=1

@@ -19,7 +19,7 @@ oldest_python() {
   done
 }
 
-shell_scripts() { find tools .ci molecule -name '*.sh' -o -path .ci/run; }
+shell_scripts() { find tools .ci molecule benchmarks tests -name '*.sh' -o -path .ci/run; }
 
 lint_ansible-lint() { ansible-lint --config-file .config/ansible-lint.yml --offline --nocolor --format=pep8 -q; }
 lint_yamllint() { yamllint --strict .; }
@@ -39,7 +39,7 @@ lint_python39() {
   [ -n "$python" ] || { echo "skipped: no Python 3.9 here (LEMP_OLDEST_PYTHON)" >"$work/python39.note"; return 0; }
   # Namespace packages are found through the path; nothing of Ansible is needed, which is the point.
   PYTHONPATH=$root/collections "$python" - <<'PYTHON'
-import importlib, pathlib
+import importlib, os, pathlib
 package = "ansible_collections.lemp.stack.plugins.module_utils"
 folder = pathlib.Path("plugins/module_utils")
 for path in sorted(folder.rglob("*.py")):
@@ -51,6 +51,20 @@ projection = importlib.import_module(f"{package}._projection")
 sites = site.complete([{"name": "shop", "domains": ["shop.example.org"], "database": {"password": "x"}}])
 services = projection.host_services(sites, ["web", "database"], {"memory_mb": 2048, "cpus": 2})
 assert budget.make_plan({}, services)["feasible"]
+import tempfile
+wanted = importlib.import_module(f"{package}._config.wanted")
+store = importlib.import_module(f"{package}._config.store")
+transaction = importlib.import_module(f"{package}._config.transaction")
+with tempfile.TemporaryDirectory() as folder:
+    live = pathlib.Path(folder, "live")
+    live.mkdir()
+    entry = wanted.Entry(str(live / "a.conf"), "file", content="a", owner=str(os.getuid()), group=str(os.getgid()))
+    request = wanted.Request(name="lint", entries=(entry,), trees=(str(live),))
+    for expected in ([entry.path], []):
+        kept = store.Store("lint", str(pathlib.Path(folder, "store")))
+        outcome = transaction.Transaction(request, kept, lambda path, mode: None, False).run()
+        assert outcome.changed == expected, outcome.changed
+    assert (live / "a.conf").read_text() == "a"
 PYTHON
 }
 # What `ansible-test sanity` can do without downloading an environment of its own; its other tests are done by the tools above.
