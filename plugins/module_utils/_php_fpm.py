@@ -80,6 +80,7 @@ def host(
         {
             "name": of(version, service),
             "reload_on": [f"{of(version, config_dir)}/*"],
+            "reload_execs": True,
             "listen": sockets.get(version, []),
         }
         for version in running

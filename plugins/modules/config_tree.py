@@ -219,6 +219,12 @@ options:
           they could not take the new configuration.
         type: bool
         default: false
+      reload_execs:
+        description: >-
+          A reload has worked only once the main process has executed its program anew, and that has a child or lives on for a
+          second. For daemons as PHP-FPM, which let running requests end first, and read their configuration last.
+        type: bool
+        default: false
       listen:
         description: Ports, or paths of sockets, on which the unit's main process has to listen.
         type: list
@@ -391,6 +397,7 @@ ARGUMENTS: dict[str, Any] = {
             "restart_on": strings(),
             "stop_on": strings(),
             "reload_forks": {"type": "bool", "default": False},
+            "reload_execs": {"type": "bool", "default": False},
             "listen": strings(),
             "url": {"type": "str", "default": ""},
             "status": {"type": "int", "default": 200},

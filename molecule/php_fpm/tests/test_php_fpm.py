@@ -1,9 +1,15 @@
 """Each pool answers on its own socket, as its own user, and reaches nothing of its neighbour."""
 
 import json
+import os
+import pathlib
+import re
+import subprocess
 
 import pytest
 
+SCENARIO = pathlib.Path(__file__).parent.parent
+SCRATCH = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
 SITES = ("shop", "blog")
 
 
@@ -111,3 +117,59 @@ def test_pools_survive_a_restart_of_the_service(host, version):
     host.check_output(f"systemctl restart php{version}-fpm")
     assert run_php(host, "shop", "echo 'up';") == "up"
     assert host.service(f"php{version}-fpm").is_enabled
+
+
+def play(**extra_vars):
+    """Run the converge play again; returns its exit status and what it printed, in one line."""
+    done = subprocess.run(
+        ["ansible-playbook", "-i", f"{SCRATCH}/inventory", str(SCENARIO / "converge.yml"), "-e", json.dumps(extra_vars)],
+        env={**os.environ, "ANSIBLE_CONFIG": f"{SCRATCH}/ansible.cfg", "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
+
+
+def with_extra_pool(version, socket):
+    """The role's inputs with one more pool, whose template has a mistake."""
+    template = str(SCENARIO / "templates" / "lemp-extra.conf.j2")
+    entry = {"src": template, "dest": f"/etc/php/{version}/fpm/pool.d/lemp-extra.conf", "vars": {"extra_socket": socket}}
+    return {"__php_fpm_host_files": [entry]}
+
+
+def files_and_process(host, version):
+    files = host.check_output(f"find /etc/php/{version}/fpm -type f -exec sha256sum {{}} + | sort | sha256sum")
+    return files, host.check_output(f"systemctl show -P MainPID php{version}-fpm")
+
+
+def test_a_pool_that_php_fpm_refuses_changes_nothing_and_is_led_back_to_its_template(host, version):
+    before = files_and_process(host, version)
+    status, said = play(**with_extra_pool(version, "/run/php-fpm/extra.sock"))
+    assert status != 0
+    assert "php_fpm: the new configuration was refused and nothing was changed" in said
+    assert "unknown entry 'bogus_directive'" in said
+    assert f"lemp-extra.conf.j2 (line 6 of /etc/php/{version}/fpm/pool.d/lemp-extra.conf: bogus_directive = 1)" in said
+    assert files_and_process(host, version) == before
+    test_pool_answers_as_its_own_user(host, "shop")
+    status, said = play()
+    assert status == 0, said
+    assert "changed=0" in said
+
+
+def test_a_pool_that_passes_the_check_but_does_not_start_is_put_back(host, version):
+    before = files_and_process(host, version)
+    host.check_output("systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 3399 --directory /srv")
+    host.check_output("timeout 10 sh -c 'until ss -Hltn sport = 3399 | grep -q LISTEN; do sleep 0.1; done'")
+    try:
+        status, said = play(**with_extra_pool(version, "127.0.0.1:3399"))
+    finally:
+        host.check_output("systemctl stop squatter")
+    assert status != 0
+    assert "php_fpm: the new configuration was put back" in said
+    assert "unable to bind listening socket for address '127.0.0.1:3399'" in said
+    assert "Everything runs with the old configuration again." in said
+    assert files_and_process(host, version)[0] == before[0]
+    for site in SITES:
+        test_pool_answers_as_its_own_user(host, site)

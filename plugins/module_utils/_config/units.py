@@ -10,10 +10,11 @@ import subprocess
 import time
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .wanted import Unit, verb
 
+SETTLE_SECONDS = 1.0
 PROPERTIES = ("ActiveState", "UnitFileState", "MainPID", "LoadState")
 COMPLAINT = re.compile(r"emerg|alert|crit|error|fatal|fail|cannot|could not|denied", re.I)
 
@@ -67,20 +68,25 @@ def unhappy(units: Iterable[Unit], known: Mapping[str, State]) -> list[str]:
     ]
 
 
+def fields_of(pid: int | str) -> list[str]:
+    """The fields of a process behind its name, from its state on (proc_pid_stat(5), field 3); empty where it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            return stream.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 def children(pid: int) -> set[str]:
     """The child processes of a process, as numbers with their start times, which no second process shares."""
-    found = set()
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stream:
-                fields = stream.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[1] == str(pid):
-            found.add(f"{name}@{fields[19]}")
-    return found
+    known = {name: fields_of(name) for name in os.listdir("/proc") if name.isdigit()}
+    return {f"{name}@{fields[19]}" for name, fields in known.items() if fields and fields[1] == str(pid)}
+
+
+def image(pid: int) -> str:
+    """What tells apart the programs that one process executes one after another: where the stack begins is chosen anew."""
+    fields = fields_of(pid)
+    return fields[25] if fields else ""
 
 
 def held_addresses(pid: int) -> set[str]:
@@ -144,16 +150,37 @@ def complaint(unit: Unit, state: State) -> str:
     return ""
 
 
-def wait_until_well(unit: Unit, timeout: float, forked_from: set[str] | None = None) -> str:
+class Reload:
+    """The main process as it was before a reload, to see whether it took its new configuration."""
+
+    def __init__(self, unit: Unit, pid: int) -> None:
+        self.unit = unit
+        self.image = image(pid)
+        self.children = children(pid)
+        self.executed_at = 0.0
+
+    def is_through(self, pid: int) -> bool:
+        """Whether the unit's main process has shown what its kind shows after a reload that worked."""
+        has_child = bool(children(pid) - self.children)
+        if not self.unit.reload_execs:
+            return has_child or not self.unit.reload_forks
+        # The kernel says 0 to those who may not know.
+        if not self.executed_at and (self.image == "0" or image(pid) != self.image):
+            self.executed_at = time.monotonic()
+        # A new program without a child, as PHP-FPM with ondemand pools alone, may still be about to end.
+        return self.executed_at > 0 and (has_child or time.monotonic() - self.executed_at > SETTLE_SECONDS)
+
+
+def wait_until_well(unit: Unit, timeout: float, reload: Reload | None = None) -> str:
     """Wait until a unit is well; returns what is wrong when the time is over, else nothing.
 
-    :param forked_from: children before a reload that has worked only once there is another one.
+    :param reload: what was begun before, and has to come through.
     """
     deadline = time.monotonic() + timeout
     while True:
         state = states([unit.name])[unit.name]
         wrong = complaint(unit, state)
-        if not wrong and forked_from is not None and not children(state.pid) - forked_from:
+        if not wrong and reload and not reload.is_through(state.pid):
             wrong = f"{unit.name} did not take the new configuration"
         if not wrong or state.active == "failed" or time.monotonic() >= deadline:
             return wrong
@@ -248,11 +275,11 @@ class Operation:
     def _take(self, unit: Unit, action: str) -> str:
         """Let a running unit take its new configuration."""
         self.taken[unit.name] = action
-        forks = children(self.before[unit.name].pid) if action == "reload" and unit.reload_forks else None
+        reload = Reload(unit, self.before[unit.name].pid) if action == "reload" else None
         done = systemctl(action, unit.name)
         if done.returncode:
             return f"{unit.name} did not {action}"
-        return wait_until_well(unit, self.timeout, forks)
+        return wait_until_well(unit, self.timeout, reload)
 
     def undo(self) -> str:
         """Bring the units back to what they were, with the old files in place again; returns what is still wrong."""
@@ -266,10 +293,11 @@ class Operation:
             if before.is_active and action != "enable":
                 systemctl("reset-failed", unit.name)
                 # A daemon that refused what it was to reload runs on and takes the old files the same way.
-                systemctl("reload" if action == "reload" and now.is_active else "restart", unit.name)
+                reload = Reload(unit, now.pid) if action == "reload" and now.is_active else None
+                systemctl("reload" if reload else "restart", unit.name)
                 if action == "stop" and before.file == "enabled":
                     systemctl("enable", "--quiet", unit.name)
-                wrong.append(wait_until_well(Unit(unit.name), self.timeout))
+                wrong.append(wait_until_well(replace(unit, listen=(), url=""), self.timeout, reload))
             elif not before.is_active:
                 systemctl("stop", unit.name)
                 systemctl("reset-failed", unit.name)

@@ -88,6 +88,7 @@ class Unit:
     restart_on: tuple[str, ...] = ()
     stop_on: tuple[str, ...] = ()
     reload_forks: bool = False
+    reload_execs: bool = False
     listen: tuple[str, ...] = ()
     url: str = ""
     status: int = 200

@@ -60,7 +60,12 @@ def test_a_version_that_lost_its_pools_ends_before_another_takes_their_sockets()
     found = on_host(SHOP, running=["8.4"], installed=["8.2", "8.4"])
     assert found["units"] == [
         {"name": "php8.2-fpm.service", "running": False, "stop_on": ["/etc/php/8.2/fpm/pool.d/*"]},
-        {"name": "php8.4-fpm.service", "reload_on": ["/etc/php/8.4/fpm/*"], "listen": ["/run/php-fpm/shop.sock"]},
+        {
+            "name": "php8.4-fpm.service",
+            "reload_on": ["/etc/php/8.4/fpm/*"],
+            "reload_execs": True,
+            "listen": ["/run/php-fpm/shop.sock"],
+        },
     ]
     assert found["trees"] == ["/etc/php/8.2/fpm", "/etc/php/8.4/fpm"]
     assert found["validators"] == [["php-fpm8.4", "-t"]]

@@ -1,0 +1,73 @@
+"""How a daemon shows that a reload worked, with real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ansible_collections.lemp.stack.plugins.module_utils._config import units
+from ansible_collections.lemp.stack.plugins.module_utils._config.units import Reload, image
+from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import Unit
+
+
+class Daemon:
+    """A process with the main process's ways: it forks, or executes itself anew, when a line comes in."""
+
+    def __init__(self, on_reload: str) -> None:
+        code = f"import os, sys, time\nwhile sys.stdin.readline():\n    {on_reload}\n    os.write(1, b'.')\n"
+        self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def reload(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        self.process.stdout.read(1)
+
+    def end(self) -> None:
+        self.process.kill()
+        with self.process:
+            pass
+
+
+FORK = "os.fork() or time.sleep(10) or os._exit(0)"
+EXEC = "os.write(1, b'.'); os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(10)'])"
+
+
+@pytest.mark.parametrize(
+    ("unit", "on_reload", "is_through"),
+    [
+        (Unit("a.service"), "pass", True),
+        (Unit("a.service", reload_forks=True), "pass", False),
+        (Unit("a.service", reload_forks=True), FORK, True),
+        (Unit("a.service", reload_execs=True), "pass", False),
+        (Unit("a.service", reload_execs=True), FORK, False),
+    ],
+)
+def test_a_reload_is_through_when_the_process_shows_it(unit: Unit, on_reload: str, is_through: bool) -> None:
+    daemon = Daemon(on_reload)
+    try:
+        daemon.reload()
+        reload = Reload(unit, daemon.process.pid)
+        daemon.reload()
+        assert reload.is_through(daemon.process.pid) == is_through
+    finally:
+        daemon.end()
+
+
+def test_a_program_executed_anew_without_a_child_has_to_live_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = Daemon(EXEC)
+    try:
+        reload = Reload(Unit("a.service", reload_execs=True), daemon.process.pid)
+        daemon.reload()
+        deadline = time.monotonic() + 10
+        while image(daemon.process.pid) == reload.image and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not reload.is_through(daemon.process.pid)
+        monkeypatch.setattr(units, "SETTLE_SECONDS", 0.0)
+        assert reload.is_through(daemon.process.pid)
+    finally:
+        daemon.end()
