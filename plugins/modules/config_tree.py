@@ -339,7 +339,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lemp.stack.plugins.module_utils._config.store import Store
 from ansible_collections.lemp.stack.plugins.module_utils._config.transaction import Outcome, Transaction
-from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import Change, Entry, Refused, Request, Unit
+from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import Change, Entry, Refused, Request, Unit, plain
 
 NAME = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
@@ -422,7 +422,7 @@ def request_from(params: dict[str, Any]) -> Request:
     """The typed request that the module's arguments stand for."""
     directories = [
         Entry(
-            given["path"].rstrip("/"),
+            plain(given["path"]),
             "directory",
             mode=permissions(given, given["path"]),
             owner=given["owner"],
@@ -432,7 +432,7 @@ def request_from(params: dict[str, Any]) -> Request:
     ]
     written = [
         Entry(
-            given["dest"],
+            plain(given["dest"]),
             "file",
             content=given["content"],
             mode=permissions(given, given["dest"]),
@@ -444,8 +444,8 @@ def request_from(params: dict[str, Any]) -> Request:
         )
         for given in params["files"]
     ]
-    links = [Entry(given["dest"], "link", target=given["target"]) for given in params["links"]]
-    absent = [Entry(path, "absent") for path in params["absent"]]
+    links = [Entry(plain(given["dest"]), "link", target=given["target"]) for given in params["links"]]
+    absent = [Entry(plain(path), "absent") for path in params["absent"]]
     entries = (*directories, *written, *links, *absent)
     relative = [entry.path for entry in entries if not entry.path.startswith("/")]
     if relative:
@@ -454,8 +454,8 @@ def request_from(params: dict[str, Any]) -> Request:
         name=params["name"],
         entries=entries,
         users=tuple(params["users"]),
-        owned=tuple(params["owned"]),
-        trees=tuple(path.rstrip("/") for path in params["trees"]),
+        owned=tuple(plain(pattern) for pattern in params["owned"]),
+        trees=tuple(plain(path) for path in params["trees"]),
         validators=tuple(tuple(str(word) for word in argv) for argv in params["validators"]),
         units=tuple(Unit.from_json(unit) for unit in params["units"]),
         timeout=params["timeout"],
@@ -497,7 +497,8 @@ def main() -> None:
     quiet: dict[str, Any] = {"invocation": {}}
 
     def label(path: str, mode: int) -> str | None:
-        return ":".join(module.selinux_default_context(path, mode)) if module.selinux_enabled() else None
+        context = module.selinux_default_context(path, mode) if module.selinux_enabled() else []
+        return ":".join(context) if context and None not in context else None
 
     try:
         if not params["name"] or set(params["name"]) - set(NAME):

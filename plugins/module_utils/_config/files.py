@@ -53,6 +53,34 @@ def live(entry: Entry) -> Live:
     return replace(found, kind="file", content="" if entry.keep else read(entry.path))
 
 
+def foreign_link(folder: str) -> str:
+    """The first symbolic link on the way to a directory that belongs to neither root nor ourselves; empty where there is none.
+
+    Who may place a link could lead us to change any directory of the host.
+    """
+    path = ""
+    for name in folder.strip("/").split("/"):
+        path = f"{path}/{name}"
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid()):
+            return path
+    return ""
+
+
+def set_attributes(path: str, mode: int, uid: int, gid: int) -> None:
+    """Change owner and permissions of a file or directory; a link that appeared in its place meanwhile is not followed."""
+    target = os.path.realpath(path) if os.path.isdir(path) and not foreign_link(path) else path
+    handle = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fchown(handle, uid, gid)
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
 def sync_directory(path: str) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -241,6 +269,15 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
+def _was_not_taken(step: Mapping[str, Any]) -> bool:
+    """Whether what a file step was to replace is still in its place."""
+    if not os.path.lexists(step["path"]):
+        return False
+    if not os.path.lexists(step["old"]):
+        return bool(step["new"]) and os.path.lexists(step["new"])
+    return os.path.samestat(os.lstat(step["path"]), os.lstat(step["old"]))
+
+
 def undo(step: Mapping[str, Any]) -> None:
     """Take one step of a journal back, whether or not it was taken; can itself be repeated."""
     path = step["path"]
@@ -250,12 +287,12 @@ def undo(step: Mapping[str, Any]) -> None:
             carry_over(step["staged"], path, step["inventory"], step["ours"])
     elif step["kind"] == "file":
         if step["old"]:
-            put(step["old"], path)
+            if not _was_not_taken(step):
+                put(step["old"], path)
         elif os.path.lexists(path):
             os.unlink(path)
     elif step["kind"] == "attributes":
-        os.chown(path, step["uid"], step["gid"])
-        os.chmod(path, step["mode"])
+        set_attributes(path, step["mode"], step["uid"], step["gid"])
     elif os.path.isdir(path):
         try:
             os.rmdir(path)

@@ -36,6 +36,14 @@ class Tree:
         return os.path.join(self.staged, self.relative(path))
 
 
+def _lies_in(path: str, tree: str, real: str) -> bool:
+    """Whether a path below a tree is really there, and not behind a link that leads out of it."""
+    if not path.startswith(f"{tree}/"):
+        return False
+    folder = os.path.dirname(path[len(tree) + 1 :])
+    return os.path.realpath(os.path.dirname(path)) == os.path.normpath(os.path.join(real, folder))
+
+
 class Staging:
     """Where each change waits. ``without_exchange`` names trees that were found not to be exchangeable."""
 
@@ -49,13 +57,14 @@ class Staging:
         self.trees = []
         self.outside = list(changes)
         for number, path in enumerate(request.trees):
-            inside = [change for change in changes if change.path.startswith(f"{path}/")]
+            real = os.path.realpath(path)
+            inside = [change for change in changes if _lies_in(change.path, path, real)]
             if not inside:
                 continue
             if not os.path.isdir(path):
                 raise Refused(f"{request.name}: trees names {path}, which is no directory; install what brings it first.")
-            real = os.path.realpath(path)
-            exchanged = path not in without_exchange and files.mount_of(real, self.points) != real
+            has_mount = any(point == real or point.startswith(f"{real}/") for point in self.points)
+            exchanged = path not in without_exchange and not has_mount
             staged = store.staging_place(real, self.points, f"tree{number}")
             self.trees.append(Tree(path, real, staged, inside, exchanged, {}))
         self.new: dict[str, str] = {}
@@ -92,6 +101,9 @@ class Staging:
                 os.unlink(path)
             if change.what != "remove":
                 files.stage(change, path, self.ids.of(change.entry), self.label)
+        for change in self.outside:
+            if change.path == tree.path:
+                self._directory(change, tree.staged)
         if tree.exchanged:
             files.sync_tree(tree.staged)
 
@@ -197,12 +209,9 @@ def swap(steps: Sequence[Mapping[str, Any]]) -> None:
                 continue
             os.mkdir(path)
             files.set_label(path, step["label"])
-            os.chown(path, *step["owner"])
-            os.chmod(path, step["mode"])
+            files.set_attributes(path, step["mode"], *step["owner"])
         elif step["kind"] == "attributes":
-            mode, uid, gid = step["wanted"]
-            os.chown(path, uid, gid)
-            os.chmod(path, mode)
+            files.set_attributes(path, *step["wanted"])
         elif step["kind"] == "exchange":
             try:
                 files.exchange(step["staged"], path)

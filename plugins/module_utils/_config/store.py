@@ -6,10 +6,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from .files import mount_of, remove, replace_durably, sync_directory, undo, write_durably
@@ -26,6 +26,7 @@ class Store:
         self.transaction = os.path.join(self.path, "transaction")
         self.journal = os.path.join(self.transaction, "journal.json")
         self.litter = os.path.join(self.transaction, "litter.json")
+        self.owed = os.path.join(self.path, "owed.json")
         self.generations = os.path.join(self.path, "generations")
 
     @contextmanager
@@ -81,8 +82,9 @@ class Store:
 
     def write_journal(self, steps: Sequence[Mapping[str, Any]], units: Mapping[str, str], reload_units: bool) -> None:
         """From here on the change is either finished or undone, by this run or by the next."""
-        for name in ("new", "old"):
-            sync_directory(os.path.join(self.transaction, name))
+        staged = {step.get(key) for step in steps for key in ("new", "old", "staged")} - {None}
+        for path in sorted({os.path.dirname(str(path)) for path in staged}):
+            sync_directory(path)
         content = {"steps": steps, "units": units, "daemon_reload": reload_units}
         replace_durably(self.journal, json.dumps(content).encode())
         sync_directory(self.path)
@@ -96,13 +98,49 @@ class Store:
             return None
 
     def undo(self) -> dict[str, Any]:
-        """Take the journal's steps back, newest first, and forget it; returns what it said."""
+        """Take the journal's steps back, newest first, note what units are owed, and forget the journal; returns what it said.
+
+        :raises OSError: a step could not be taken back. All others were, and the journal stays.
+        """
         journal = self.read_journal() or {"steps": [], "units": {}, "daemon_reload": False}
+        failed: list[OSError] = []
         for step in reversed(journal["steps"]):
-            undo(step)
+            try:
+                undo(step)
+            except OSError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
         self.sync(journal["steps"])
+        self.owe(journal["units"], journal["daemon_reload"])
         self.forget()
         return journal
+
+    # What units are owed by runs that changed something and did not get to tell them
+
+    def owe(self, units: Mapping[str, str], daemon_reload: bool, items: Sequence[str] = ()) -> None:
+        """Remember, until :meth:`settle`, what has to be done to units although no file changes any more."""
+        known = self.read_owed()
+        content = {
+            "units": {**known["units"], **units},
+            "daemon_reload": known["daemon_reload"] or daemon_reload,
+            "items": sorted({*known["items"], *items}),
+        }
+        if content["units"] or content["daemon_reload"] or content["items"]:
+            replace_durably(self.owed, json.dumps(content).encode())
+
+    def read_owed(self) -> dict[str, Any]:
+        try:
+            with open(self.owed, encoding="utf-8") as stream:
+                found: dict[str, Any] = json.load(stream)
+                return found
+        except FileNotFoundError:
+            return {"units": {}, "daemon_reload": False, "items": []}
+
+    def settle(self) -> None:
+        if os.path.exists(self.owed):
+            os.unlink(self.owed)
+            sync_directory(self.path)
 
     def sync(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """Make the renames of these steps durable."""
@@ -115,7 +153,8 @@ class Store:
         if os.path.exists(self.journal):
             os.unlink(self.journal)
             sync_directory(self.transaction)
-        self.clean()
+        with suppress(OSError):  # what is left over is the next run's to remove
+            self.clean()
 
     def staging_place(self, path: str, points: set[str], name: str) -> str:
         """Where something is staged that a rename is to bring to ``path``: here, else hidden beside it."""
@@ -170,7 +209,8 @@ class Store:
             "owned": request.owned,
             "trees": request.trees,
             "validators": request.validators,
-            "units": [unit.__dict__ for unit in request.units],
+            # What somebody else wrote need not listen where our own configuration does.
+            "units": [{**unit.__dict__, **({"listen": [], "url": ""} if origin == "found" else {})} for unit in request.units],
             "timeout": request.timeout,
         }
         temporary = f"{self._file(number)}.new"
@@ -206,13 +246,18 @@ class Store:
         younger = [
             Entry(entry.path, "absent") for entry in self.latest() if entry.path not in known and entry.kind in ("file", "link")
         ]
+        units = [Unit.from_json(unit) for unit in kept["units"]]
+        names = {unit.name for unit in units}
+        newest = [Unit.from_json(unit) for unit in self.load(self.numbers()[-1])["units"]]
+        # Younger units may lose their files: they are told, but need not be well.
+        units += [replace(unit, running=False, listen=(), url="") for unit in newest if unit.name not in names]
         return Request(
             name=self.name,
             entries=(*entries, *younger),
             owned=tuple(kept["owned"]),
             trees=tuple(kept["trees"]),
             validators=tuple(tuple(argv) for argv in kept["validators"]),
-            units=tuple(Unit.from_json(unit) for unit in kept["units"]),
+            units=tuple(units),
             timeout=kept["timeout"],
             keep=keep,
         )
@@ -226,8 +271,3 @@ def stored_names(root: str) -> list[str]:
     if not os.path.isdir(root):
         return []
     return sorted(name for name in os.listdir(root) if os.path.isdir(os.path.join(root, name, "generations")))
-
-
-def discard(root: str) -> None:
-    """Take a root that check mode made away again."""
-    shutil.rmtree(root, ignore_errors=True)

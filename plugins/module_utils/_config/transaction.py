@@ -15,6 +15,7 @@ import os
 import pwd
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 from . import files, validation
 from .files import CannotExchange, Label
 from .staging import Staging, swap
-from .store import Store, discard
+from .store import Store
 from .units import Operation, systemctl
 from .wanted import (
     Change,
@@ -107,7 +108,16 @@ def stale(owned: Iterable[str], wanted: Iterable[Entry]) -> list[Entry]:
     """Files and links that fit an owned pattern and that nobody wants any more."""
     kept = {entry.path for entry in wanted}
     found = {path for pattern in owned for path in glob.glob(pattern) if os.path.islink(path) or os.path.isfile(path)}
-    return [Entry(path, "absent") for path in sorted(found - kept)]
+    folders: dict[str, str] = {}
+
+    def place(path: str) -> str:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        return os.path.join(folders[folder], name)
+
+    places = {place(path) for path in kept} if found - kept else set()
+    return [Entry(path, "absent") for path in sorted(found - kept) if place(path) not in places]
 
 
 class Transaction:
@@ -127,17 +137,20 @@ class Transaction:
         self.swapping = False
 
     def run(self) -> Outcome:
-        made_root = not os.path.isdir(self.store.root)
-        try:
-            with self.store.locked(LOCK_SECONDS):
-                self._recover()
-                self._create_users()
-                self._compare()
-                self._apply()
-        finally:
-            if self.check_mode and made_root:
-                discard(self.store.root)
+        if self.check_mode and not os.path.isdir(self.store.path):
+            with tempfile.TemporaryDirectory(prefix="lemp-config-") as scratch:
+                self.store = Store(self.request.name, scratch)
+                self._run()
+        else:
+            self._run()
         return self.outcome
+
+    def _run(self) -> None:
+        with self.store.locked(LOCK_SECONDS):
+            self._recover()
+            self._create_users()
+            self._compare()
+            self._apply()
 
     def _refuse(self, sentence: str, **details: Any) -> Refused:
         return Refused(f"{self.request.name}: {sentence}", **details)
@@ -145,30 +158,33 @@ class Transaction:
     # What is there, what is missing
 
     def _recover(self) -> None:
-        if self.store.read_journal() is None:
-            if not self.check_mode:
-                self.store.clean()
-            return
-        self.outcome.recovered = True
-        self.outcome.changed.append(f"transaction:{self.request.name}")
-        if self.check_mode:
-            return
-        try:
-            journal = self.store.undo()
-        except OSError as error:
-            raise self._refuse(
-                f"an interrupted change could not be undone, because {error.filename or 'the host'}: {error.strerror}; what it"
-                f" staged is in {self.store.transaction}."
-            ) from error
+        self.outcome.recovered = self.store.read_journal() is not None
+        if self.outcome.recovered and not self.check_mode:
+            try:
+                self.store.undo()
+            except OSError as error:
+                raise self._refuse(
+                    f"an interrupted change could be undone in part only, because {error.filename or 'the host'}:"
+                    f" {error.strerror}; what it staged is in {self.store.transaction}."
+                ) from error
+        if not self.outcome.recovered:
+            self.store.clean()
+        owed = self.store.read_owed()
         self.forced = {
-            name: "restart" if action in ("restart", "start") else "reload" for name, action in journal["units"].items()
+            name: "restart" if action in ("restart", "start") else "reload" for name, action in owed["units"].items()
         }
-        self.daemon_reload = journal["daemon_reload"]
+        self.daemon_reload = owed["daemon_reload"]
+        if self.outcome.recovered or self.forced or self.daemon_reload:
+            self.outcome.changed.append(f"transaction:{self.request.name}")
+        self.outcome.changed.extend(owed["items"])
 
     def _create_users(self) -> None:
         self.missing_users = sysusers_lines(self.request.users)
-        self.outcome.changed.extend(f"user:{name}" for name in self.missing_users)
+        items = [f"user:{name}" for name in self.missing_users]
+        self.outcome.changed.extend(item for item in items if item not in self.outcome.changed)
         if self.missing_users and not self.check_mode:
+            # Users are not undone, so that a daemon that has to know them is told by a later run if this one is refused.
+            self.store.owe({}, False, items)
             create_users(self.missing_users)
             self.ids = system_ids()
 
@@ -178,6 +194,7 @@ class Transaction:
         twice = sorted({path for path in paths if paths.count(path) > 1}) if len(set(paths)) != len(paths) else []
         if twice:
             raise self._refuse(f"{', '.join(twice)} is asked for more than once; merge the entries.")
+        self._refuse_foreign_links()
         for entry in self.entries:
             self._require_owner(entry)
         changes = [change for change in (difference(entry, files.live(entry), self.ids) for entry in self.entries) if change]
@@ -193,6 +210,14 @@ class Transaction:
                 # Of a file that nobody knows any more, who may read it tells whether its content may be shown.
                 if change.what == "remove" and known.get(change.path, not change.live.mode & 0o004)
             }
+
+    def _refuse_foreign_links(self) -> None:
+        folders = {entry.path if entry.kind == "directory" else os.path.dirname(entry.path) for entry in self.entries}
+        for link in sorted({files.foreign_link(folder) for folder in folders} - {""}):
+            raise self._refuse(
+                f"{link} is a symbolic link that belongs to a user other than root, who could lead this change anywhere;"
+                " replace it by a directory."
+            )
 
     def _require_owner(self, entry: Entry) -> None:
         if entry.kind not in ("file", "directory") or None not in self.ids.of(entry):
@@ -236,10 +261,14 @@ class Transaction:
     def _judge_in_check_mode(self) -> None:
         if not self.outcome.changes or not self.request.validators or any(None in self.ids.of(e) for e in self.entries):
             return
+        if self.outcome.recovered:
+            # What is staged is what an interrupted run left, which only a real run undoes.
+            self.outcome.validated = "skipped"
+            return
         staging = Staging(self.request, self.outcome.changes, self.store, self.label, self.ids, set())
         try:
             self._stage(staging)
-            if self.missing_users or self.outcome.recovered or staging.directories():
+            if self.missing_users or staging.directories():
                 self.outcome.validated = "skipped"
             else:
                 self._validate(staging)
@@ -328,19 +357,28 @@ class Transaction:
                 self.store.clean()
                 raise self._refuse(f"nothing was changed, because {error.filename or 'the host'}: {error.strerror}.") from error
             raise error
-        self.store.undo()
+        details = error.details if isinstance(error, Refused) else {}
+        try:
+            self.store.undo()
+        except OSError as undoing:
+            raise Refused(
+                f"{error} It was put back in part only, because {undoing.filename or 'the host'}: {undoing.strerror}; mend that"
+                " and run again.",
+                **details,
+            ) from error
         if isinstance(error, CannotExchange):
             raise error
         if self.daemon_reload:
             systemctl("daemon-reload")
         still_wrong = operation.undo() if operation else ""
-        details = error.details if isinstance(error, Refused) else {}
+        if not still_wrong:
+            self.store.settle()
         reason = str(error)
         if isinstance(error, OSError):
             reason = f"{self.request.name}: the new configuration was put back: {error.filename or ''} {error.strerror}."
         if still_wrong:
             raise Refused(f"{reason} With the old configuration: {still_wrong}.", **details) from error
-        if operation and operation.taken:
+        if operation and any(operation.before[name].is_active for name in operation.taken):
             reason += " Everything runs with the old configuration again."
         raise Refused(reason, **details) from error
 
@@ -365,6 +403,7 @@ class Transaction:
                     content=entry.content if entry.keep else there.content,
                     target=there.target,
                     mode=there.mode if there.kind == "file" else entry.mode,
+                    sensitive=entry.sensitive or path in self.outcome.hidden or not there.mode & 0o004,
                     owner=_name(pwd.getpwuid, there.uid),
                     group=_name(grp.getgrgid, there.gid),
                 )
@@ -380,6 +419,9 @@ class Transaction:
             self.store.record(before, self.request, "found")
         self.outcome.generation = self.store.record(after, self.request, "written")
         self.store.prune(self.request.keep)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        self.store.settle()
         self.store.forget()
 
 

@@ -298,6 +298,8 @@ class Operation:
                 if action == "stop" and before.file == "enabled":
                     systemctl("enable", "--quiet", unit.name)
                 wrong.append(wait_until_well(replace(unit, listen=(), url=""), self.timeout, reload))
+            elif before.active == "activating":
+                wrong.append(wait_until_well(replace(unit, listen=(), url=""), self.timeout))
             elif not before.is_active:
                 systemctl("stop", unit.name)
                 systemctl("reset-failed", unit.name)

@@ -154,6 +154,11 @@ def difference(entry: Entry, live: Live, ids: Ids) -> Change | None:
     return None
 
 
+def plain(path: str) -> str:
+    """An absolute path, or pattern of paths, in its one spelling, so that paths can be compared."""
+    return "/" + os.path.normpath(path).lstrip("/") if path.startswith("/") else path
+
+
 def missing_parents(changes: Iterable[Change], declared: Iterable[str], exists: Callable[[str], bool]) -> list[Entry]:
     """Directories that files to be written need and that neither exist nor are asked for, outermost first."""
     found: dict[str, Entry] = {}

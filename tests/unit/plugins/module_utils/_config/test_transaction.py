@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -580,3 +581,164 @@ def test_missing_users_and_memberships_are_told_to_sysusers() -> None:
 
 def test_python_is_not_told_of_users_that_are_there() -> None:
     assert transaction.sysusers_lines([{"name": "root"}]) == {}
+
+
+# What nearly went wrong
+
+
+def die_after_swap(desk: Desk, *entries: Entry, **more: Any) -> None:
+    def work() -> None:
+        desk.store.record = lambda *arguments: os._exit(9)  # type: ignore[method-assign]
+        desk.run(*entries, **more)
+
+    assert die_at(0, work)
+
+
+def test_check_mode_leaves_the_journal_of_an_interrupted_change(desk: Desk) -> None:
+    desk.run(*first_set(desk), **owned(desk))
+    before = desk.state()
+    die_after_swap(desk, *second_set(desk), **owned(desk))
+    outcome = desk.run(desk.file("tree/main.conf", "main 3"), check_mode=True, validators=(("true",),))
+    assert outcome.recovered
+    assert outcome.validated == "skipped"
+    desk.run(*first_set(desk), **owned(desk))
+    assert desk.state() == before
+
+
+def test_check_mode_leaves_no_store_and_takes_none_away(desk: Desk) -> None:
+    desk.run(desk.file("a"), check_mode=True, validators=(("true",),))
+    assert not os.path.exists(desk.store.root)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_a_link_that_a_user_placed_is_not_followed(desk: Desk) -> None:
+    victim = desk.root / "victim"
+    victim.mkdir(mode=0o700)
+    (desk.root / "sub").symlink_to(victim)
+    os.lchown(desk.root / "sub", 65534, 65534)
+    with pytest.raises(Refused, match=r"sub is a symbolic link that belongs to a user other than root"):
+        desk.run(desk.directory("sub", 0o755))
+    with pytest.raises(Refused, match=r"sub is a symbolic link"):
+        desk.run(desk.file("sub/file"))
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o700
+    assert list(victim.iterdir()) == []
+
+
+def test_what_lies_behind_a_link_in_a_tree_changes_with_everything_else(desk: Desk) -> None:
+    elsewhere = desk.root / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.conf").write_text("old")
+    (desk.tree / "conf.d").symlink_to(elsewhere)
+    wanted = desk.file("tree/conf.d/a.conf", "new")
+    with pytest.raises(Refused, match="nothing was changed"):
+        desk.run(wanted, validators=(("false",),))
+    desk.run(wanted, check_mode=True, validators=(("true",),))
+    assert (elsewhere / "a.conf").read_text() == "old"
+    desk.run(wanted, validators=(("true",),))
+    assert (elsewhere / "a.conf").read_text() == "new"
+
+
+def test_a_tree_takes_its_own_permissions_together_with_its_files(desk: Desk) -> None:
+    desk.run(desk.directory("tree", 0o700), desk.file("tree/a.conf", "a"))
+    assert stat.S_IMODE(desk.tree.stat().st_mode) == 0o700
+
+
+def test_what_is_owed_to_a_unit_outlives_a_refused_run(desk: Desk, host: Host) -> None:
+    more = {"units": (Unit("a.service", reload_on=(f"{desk.tree}/*",)),), **owned(desk)}
+    desk.run(*first_set(desk), **more)
+    die_after_swap(desk, *second_set(desk), **more)
+    with pytest.raises(Refused):
+        desk.run(desk.file("tree/main.conf", "bad"), validators=(("false",),), **more)
+    host.calls  # noqa: B018
+    outcome = desk.run(*first_set(desk), **more)
+    assert outcome.changed == ["transaction:test"]
+    assert host.calls == ["reload a.service"]
+    assert desk.run(*first_set(desk), **more).changed == []
+    assert host.calls == []
+
+
+def test_a_unit_learns_of_a_user_that_a_refused_run_created(desk: Desk, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {"shop": ["u shop"]}
+    monkeypatch.setattr(transaction, "sysusers_lines", lambda users: dict(missing))
+    monkeypatch.setattr(transaction, "create_users", lambda lines: missing.clear())
+    units = (Unit("a.service", reload_on=("user:*",)),)
+    with pytest.raises(Refused):
+        desk.run(desk.file("tree/a.conf"), units=units, validators=(("false",),))
+    assert host.calls == []
+    assert "user:shop" in desk.run(units=units).changed
+    assert host.calls == ["reload a.service"]
+
+
+def test_a_step_that_was_not_taken_does_not_stand_in_the_way_of_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.run(desk.file("one", "1"), desk.file("two", "1"))
+
+    def swap_one(steps: Any) -> None:
+        if steps and steps[0]["kind"] == "file":
+            os.rename(steps[0]["new"], steps[0]["path"])
+            raise OSError(errno.EPERM, "Operation not permitted", steps[1]["path"])
+
+    def put(source: str, path: str) -> None:
+        assert path.endswith("one"), "only what was taken is put back"
+        put_back(source, path)
+
+    put_back = files.put
+    monkeypatch.setattr(transaction, "swap", swap_one)
+    monkeypatch.setattr(files, "put", put)
+    with pytest.raises(Refused, match="was put back"):
+        desk.run(desk.file("one", "2"), desk.file("two", "2"))
+    assert {name: text[-1] for name, text in desk.state().items() if name in ("one", "two")} == {"one": "1", "two": "1"}
+
+
+def test_a_step_that_cannot_be_undone_is_told_and_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.run(desk.file("one", "1"), desk.file("two", "1"))
+    put_back = files.put
+
+    def put(source: str, path: str) -> None:
+        if path.endswith("two"):
+            raise OSError(errno.EPERM, "Operation not permitted", path)
+        put_back(source, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "put", put)
+        patch.setattr(transaction.Transaction, "_commit", lambda *arguments: (_ for _ in ()).throw(Refused("it failed.")))
+        with pytest.raises(Refused, match=r"it failed. It was put back in part only, because .*two: Operation not permitted"):
+            desk.run(desk.file("one", "2"), desk.file("two", "2"))
+    assert (desk.root / "one").read_text() == "1"
+    assert (desk.root / "two").read_text() == "2"
+    assert desk.run(desk.file("one", "1"), desk.file("two", "1")).recovered
+    assert (desk.root / "two").read_text() == "1"
+
+
+def test_a_wanted_file_is_not_stale_by_another_name(desk: Desk) -> None:
+    (desk.root / "alias").symlink_to(desk.tree)
+    for _ in range(2):
+        desk.run(desk.file("alias/lemp-a.conf", "a"), owned=(f"{desk.tree}/lemp-*.conf",))
+        assert (desk.tree / "lemp-a.conf").read_text() == "a"
+
+
+def test_a_roll_back_tells_units_that_came_later_and_asks_nothing_of_what_was_found(desk: Desk, host: Host) -> None:
+    (desk.tree / "a.conf").write_text("of somebody else")
+    first = Unit("a.service", reload_on=(f"{desk.tree}/a*",), listen=("/run/absent.sock",))
+    desk.run(desk.file("tree/a.conf", "a"), units=(replace(first, listen=()),))
+    later = Unit("b.service", reload_on=(f"{desk.tree}/b*",))
+    desk.run(desk.file("tree/a.conf", "a"), desk.file("tree/b.conf", "b"), units=(replace(first, listen=()), later))
+    host.calls  # noqa: B018
+    desk.apply(desk.store.request_of(2, 10))
+    assert host.calls == ["reload b.service"]
+    number = desk.store.record([desk.file("tree/a.conf", "found")], desk.request(units=(first,)), "found")
+    assert [unit.listen for unit in desk.store.request_of(number, 10).units if unit.name == "a.service"] == [()]
+
+
+def test_a_secret_that_was_found_stays_hidden_in_a_roll_back(desk: Desk) -> None:
+    secret = desk.tree / "lemp-a.conf"
+    secret.write_text("password=hunter2")
+    secret.chmod(0o600)
+    desk.run(desk.file("tree/b.conf"), owned=(f"{desk.tree}/lemp-*.conf",))
+    assert next(entry for entry in desk.store.entries(1) if entry.path == str(secret)).sensitive
+
+
+def test_a_unit_that_was_starting_is_not_stopped(desk: Desk, host: Host) -> None:
+    host.says("activating", failing="start")
+    with pytest.raises(Refused):
+        desk.run(desk.file("tree/a.conf"), units=(Unit("a.service"),), timeout=0)
+    assert not [call for call in host.calls if call.startswith("stop")]

@@ -19,6 +19,7 @@ from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import (
     matches,
     missing_parents,
     needs_daemon_reload,
+    plain,
     verb,
 )
 
@@ -168,3 +169,12 @@ def test_a_complaint_that_names_no_file_is_laid_on_what_changed() -> None:
 def test_an_entry_survives_being_kept() -> None:
     for entry in (file("ü\udcff", mode=0o4755, keep=True), Entry("/l", "link", target="/x"), Entry("/a", "absent")):
         assert Entry.from_json(entry.to_json()) == entry
+
+
+@pytest.mark.parametrize("given", ["/etc/a.conf", "//etc/a.conf", "/etc/./a.conf", "/etc/x/../a.conf", "/etc//a.conf"])
+def test_a_path_has_one_spelling(given: str) -> None:
+    assert plain(given) == "/etc/a.conf"
+
+
+def test_a_relative_path_is_left_to_be_refused() -> None:
+    assert plain("a/../b") == "a/../b"
