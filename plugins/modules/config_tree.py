@@ -28,6 +28,9 @@ description:
     Files that match a pattern the caller owns and are no longer wanted are removed in the same step. Files of others in the
     same directories are never touched.
   - >-
+    A path that leads through a symbolic link which belongs to a user other than root is refused, because that user could lead
+    the change to any file of the host.
+  - >-
     Earlier generations of the set are kept on the host in O(store), and can be put back with O(generation);
     M(lemp.stack.config_tree_info) lists them.
   - >-
@@ -167,8 +170,9 @@ options:
     description:
       - Directories of which all changes take effect in one step, and which O(validators) see as they are going to be.
       - >-
-        What others changed in such a directory meanwhile is brought along. A directory that is a mount point, or on a file
-        system that cannot exchange directories, is changed file by file.
+        What others changed in such a directory meanwhile is brought along. A directory that is or holds a mount point, or is
+        on a file system that cannot exchange directories, is changed file by file; so is what lies behind a link that leads out
+        of it.
     type: list
     elements: path
     default: []
@@ -258,6 +262,7 @@ options:
     description:
       - Put this kept generation back, through the same transaction, instead of writing a set.
       - The next run of the role brings back what the inventory says.
+      - Units of younger generations that this one does not know are reloaded, restarted or stopped as their files change.
     type: int
 attributes:
   check_mode:
