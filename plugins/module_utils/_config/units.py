@@ -325,7 +325,7 @@ class Operation:
                 [
                     "journalctl",
                     f"_SYSTEMD_UNIT={unit.name}",
-                    f"--since=@{self.started:.0f}",
+                    f"--since=@{int(self.started)}",
                     "--lines=30",
                     "--output=cat",
                     "--no-pager",

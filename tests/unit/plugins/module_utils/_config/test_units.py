@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.lemp.stack.plugins.module_utils._config import units
-from ansible_collections.lemp.stack.plugins.module_utils._config.units import Reload, image
+from ansible_collections.lemp.stack.plugins.module_utils._config.units import Operation, Reload, image
 from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import Unit
 
 
@@ -71,3 +73,12 @@ def test_a_program_executed_anew_without_a_child_has_to_live_on(monkeypatch: pyt
         assert reload.is_through(daemon.process.pid)
     finally:
         daemon.end()
+
+
+def test_what_a_daemon_said_in_the_second_of_the_change_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "journalctl").write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
+    (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(units.time, "time", lambda: 100.9)
+    said = Operation([], [], {}, 0)._journal_lines(Unit("a.service"))
+    assert "--since=@100" in said
