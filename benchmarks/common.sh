@@ -18,8 +18,9 @@ seconds_of_run() { # log
     awk 'NR == 1 { printf "%.2f\n", $1 * 3600 + $2 * 60 + $3 }'
 }
 
-seconds_of_task() { # log, task
-  sed -n '/^TASKS RECAP/,$p' "$work/$1" | sed -nE "s/^(.* : )?$2 -+ ([0-9.]+)s\$/\2/p"
+# One line per task, the longest first: its name, a tab, its seconds.
+seconds_of_tasks() { # log
+  sed -n '/^TASKS RECAP/,$p' "$work/$1" | sed -nE 's/^(.*[^-]) -+ ([0-9.]+)s$/\1\t\2/p'
 }
 
 changed_nothing() { # log

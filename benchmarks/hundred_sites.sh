@@ -60,7 +60,7 @@ awk -v count="$count" 'NR == FNR { one = $1; next }
   "$work/sites-1.seconds" "$work/sites-$count.seconds"
 say "Where the difference lies"
 for number in 1 "$count"; do
-  sed -nE "s/^(.*[^-]) -+ ([0-9.]+)s\$/\1\t\2/p" "$work/sites-$number-$runs.log" >"$work/tasks-$number"
+  seconds_of_tasks "sites-$number-$runs.log" >"$work/tasks-$number"
 done
 awk -F '\t' 'NR == FNR { one[$1] = $2; next } $2 - one[$1] > 0.1 { printf "  %5.2f s more: %s\n", $2 - one[$1], $1 }' \
   "$work/tasks-1" "$work/tasks-$count"

@@ -10,8 +10,8 @@ for number in $(seq "$runs"); do
 done
 
 say "Tasks of the last run, the longest first"
-sed -n '/^TASKS RECAP/,$p' "$work/second-$runs.log" | tail -n +4 | sed -E 's/^(.*[^-]) -+ ([0-9.]+s)$/\2  \1/' |
-  awk '{ sub("s", "", $1); if ($1 >= 0.1) print "  " $0; else { rest += $1; count++ } }
+seconds_of_tasks "second-$runs.log" |
+  awk -F '\t' '{ if ($2 >= 0.1) print "  " $2 " " $1; else { rest += $2; count++ } }
     END { printf "  %.2f further %d tasks of less than 0.1 s each\n", rest, count }'
 say "Second run of site.yml on the demo host (median of $runs)"
 for number in $(seq "$runs"); do seconds_of_run "second-$number.log"; done | median | sed 's/$/ s/'

@@ -343,7 +343,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lemp.stack.plugins.module_utils._config.store import Store
-from ansible_collections.lemp.stack.plugins.module_utils._config.transaction import Outcome, Transaction
+from ansible_collections.lemp.stack.plugins.module_utils._config.transaction import Outcome, Transaction, why
 from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import Change, Entry, Refused, Request, Unit, plain
 
 NAME = "abcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -515,7 +515,7 @@ def main() -> None:
     except Refused as error:
         module.fail_json(msg=str(error), changed_files=[], **error.details, **quiet)
     except OSError as error:
-        module.fail_json(msg=f"{params['name']}: {error.filename or 'the host'}: {error.strerror}.", changed_files=[], **quiet)
+        module.fail_json(msg=f"{params['name']}: {why(error)}.", changed_files=[], **quiet)
     module.exit_json(
         changed=bool(outcome.changed),
         changed_files=outcome.changed,

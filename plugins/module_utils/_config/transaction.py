@@ -120,6 +120,11 @@ def stale(owned: Iterable[str], wanted: Iterable[Entry]) -> list[Entry]:
     return [Entry(path, "absent") for path in sorted(found - kept) if place(path) not in places]
 
 
+def why(error: OSError) -> str:
+    """What the system refused, and where."""
+    return f"{error.filename or 'the host'}: {error.strerror}"
+
+
 class Transaction:
     """One run over one request; see the module's text for the order of things."""
 
@@ -164,8 +169,8 @@ class Transaction:
                 self.store.undo()
             except OSError as error:
                 raise self._refuse(
-                    f"an interrupted change could be undone in part only, because {error.filename or 'the host'}:"
-                    f" {error.strerror}; what it staged is in {self.store.transaction}."
+                    f"an interrupted change could be undone in part only, because"
+                    f" {why(error)}; what it staged is in {self.store.transaction}."
                 ) from error
         if not self.outcome.recovered:
             self.store.clean()
@@ -281,7 +286,7 @@ class Transaction:
             staging.fill()
         except OSError as error:
             self.store.clean()
-            raise self._refuse(f"nothing was changed, because {error.filename or 'the host'}: {error.strerror}.") from error
+            raise self._refuse(f"nothing was changed, because {why(error)}.") from error
         except BaseException:
             self.store.clean()
             raise
@@ -355,15 +360,14 @@ class Transaction:
         if self.store.read_journal() is None:
             if isinstance(error, OSError) and not self.swapping:
                 self.store.clean()
-                raise self._refuse(f"nothing was changed, because {error.filename or 'the host'}: {error.strerror}.") from error
+                raise self._refuse(f"nothing was changed, because {why(error)}.") from error
             raise error
         details = error.details if isinstance(error, Refused) else {}
         try:
             self.store.undo()
         except OSError as undoing:
             raise Refused(
-                f"{error} It was put back in part only, because {undoing.filename or 'the host'}: {undoing.strerror}; mend that"
-                " and run again.",
+                f"{error} It was put back in part only, because {why(undoing)}; mend that and run again.",
                 **details,
             ) from error
         if isinstance(error, CannotExchange):
