@@ -13,29 +13,66 @@ DOCUMENTATION = r"""
     - Fails when the services do not fit, naming the shortfall and the cheapest remedies.
   options:
     _input:
-      description: The host's C(ansible_facts); C(memtotal_mb) and C(processor_nproc) or C(processor_vcpus) are read.
+      description:
+        - >-
+          The host's C(ansible_facts). What M(lemp.stack.host_capacity) measured (C(lemp_capacity)) outranks C(memtotal_mb) and
+          C(processor_nproc) or C(processor_vcpus), which know nothing of the limits of a container.
       type: dict
       required: true
     services:
       description:
         - >-
-          Service name (C(nginx), C(php_fpm), C(mariadb)) to the inputs of that service. Inputs are
-          C(php_fpm.pools) (a list with C(name), C(worker_memory_mb), C(weight), C(max_children)),
-          C(mariadb.innodb_buffer_pool_size_mb) and C(mariadb.max_connections).
-        - Key C(host) pins C(memory_mb) and C(cpus) of the host itself.
-        - A list of names is accepted too; role names count as the service they set up.
+          Service name (C(nginx), C(php_fpm), C(mariadb), C(postgresql), C(redis), C(memcached)) to the inputs of that service,
+          taken as it is. What is set there is planned around.
+        - >-
+          A list of names is accepted too; role names count as the service they set up, and what
+          M(lemp.stack.host_capacity) found installed counts beside them.
+        - >-
+          C(host) pins what was measured: C(memory_mb), C(cpus), C(page_size), C(reserve_mb), C(disk) (C(nvme), C(ssd), C(hdd),
+          C(sd)), C(disk_gb), C(architecture), and C(profile): C(balanced) (default), C(cpu) (4 PHP workers per CPU instead of
+          8), C(io) (16) or C(database) (4, and most memory for the database).
+        - >-
+          C(nginx): C(worker_processes), C(worker_connections), C(worker_rlimit_nofile).
+        - >-
+          C(php_fpm): C(pools), a list with C(name), C(application), C(worker_memory_mb), C(weight), C(max_children),
+          C(version), C(max_execution_time_seconds) and C(request_terminate_timeout_seconds); C(opcache_memory_mb),
+          C(opcache_interned_strings_mb), C(opcache_max_files), C(jit_buffer_mb).
+        - >-
+          C(mariadb): C(innodb_buffer_pool_size_mb), C(innodb_log_file_size_mb), C(max_connections), C(extra_clients) (beside
+          PHP workers), C(table_open_cache), C(tmp_table_size_mb), C(max_heap_table_size_mb), C(sort_buffer_size_kb),
+          C(join_buffer_size_kb), C(read_buffer_size_kb), C(read_rnd_buffer_size_kb), C(thread_stack_kb),
+          C(binlog_cache_size_kb), C(performance_schema), C(data_size_mb), C(version).
+        - >-
+          C(postgresql): C(shared_buffers_mb), C(work_mem_kb), C(max_connections), C(extra_clients), C(workload) (C(web),
+          C(oltp), C(olap)), C(version).
+        - >-
+          C(redis): C(maxmemory_mb), C(maxclients), C(extra_clients), C(use) (C(cache), C(session), C(queue)), C(persistent).
+        - >-
+          C(memcached): C(memory_mb), C(max_connections), C(extra_clients).
       type: raw
       required: true
     nginx:
-      description: Inputs of nginx that outrank those in O(services).
+      description: Inputs of nginx that outrank those in O(services); 0 and empty ones do not.
       type: dict
       default: {}
     php_fpm:
-      description: Inputs of PHP-FPM that outrank those in O(services).
+      description: Inputs of PHP-FPM that outrank those in O(services); 0 and empty ones do not.
       type: dict
       default: {}
     mariadb:
-      description: Inputs of MariaDB that outrank those in O(services).
+      description: Inputs of MariaDB that outrank those in O(services); 0 and empty ones do not.
+      type: dict
+      default: {}
+    postgresql:
+      description: Inputs of PostgreSQL that outrank those in O(services); 0 and empty ones do not.
+      type: dict
+      default: {}
+    redis:
+      description: Inputs of Redis that outrank those in O(services); 0 and empty ones do not.
+      type: dict
+      default: {}
+    memcached:
+      description: Inputs of Memcached that outrank those in O(services); 0 and empty ones do not.
       type: dict
       default: {}
   positional: _input, services
@@ -54,20 +91,24 @@ EXAMPLES = r"""
 RETURN = r"""
   _value:
     description:
-      - C(budget) and C(services) in bytes, one key per service with its values, and C(explain) with the bound and formula
-        of each value.
+      - C(feasible), always true; a plan that does not fit is an error.
+      - >-
+        C(host), what was planned for; C(budget) with C(total), C(reserve), C(available), C(charged) and C(page_cache) in bytes;
+        C(services), each with its worst case C(charge) in bytes and the C(parts) of it.
+      - >-
+        One key per service and C(opcache) with the values, named as the daemon names them, in bytes unless the name says
+        otherwise; C(sysctl); C(limits) of each systemd unit; C(timeouts) of each pool in seconds.
+      - >-
+        C(explain), for each value C(value), C(unit), C(bound) (what decided it), C(formula), C(inputs), C(source) and
+        C(default) (what the distribution ships); C(warnings).
     type: dict
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.lemp.stack.plugins.module_utils._plan.budget import make_plan, service_inputs
 from ansible_collections.lemp.stack.plugins.plugin_utils._filter import translate_errors
-
-
-def plan(facts: Mapping[str, Any], services: Any, **overrides: Mapping[str, Any]) -> dict[str, Any]:
-    return make_plan(facts, service_inputs(services, overrides))
+from ansible_collections.lemp.stack.plugins.plugin_utils._plan import plan
 
 
 class FilterModule:

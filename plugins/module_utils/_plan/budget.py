@@ -1,363 +1,330 @@
 # GNU General Public License v3.0+ (see LICENSE)
-"""Split one host over its services: charges first, PHP workers next, what is left to the database's cache.
+"""Split one host over its services: least charges first, then wishes, PHP workers, and caches from what is left.
 
-The model (an operating system reserve, worst-case charges, the price of one PHP worker) follows the project's tuning notes.
-Values are cautious starting points: the sum of all charges and the reserve never exceeds the host's memory.
+The model: an operating system's reserve; every service's worst case; a price per PHP worker that holds its own memory, a
+connection to each database and nginx's buffers, so that workers and connections are decided together; caches that share the
+rest by weight. Everything is rounded down. What nobody is charged for is left to the page cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from .capacity import MIB, Capacity, read_capacity
+from .capacity import Capacity, read_capacity
+from .kernel import kernel_section
+from .limits import explain_limits
+from .mariadb import MariaDB
+from .memcached import Memcached
+from .model import Cache, Context, Grant, Infeasible, Outcome, Service
+from .nginx import Nginx
+from .php_fpm import CHILDREN_PER_CPU, PhpFpm
+from .postgresql import PostgreSQL
+from .redis import Redis
+from .timeouts import LOCK_WAIT
+from .units import MIB, megabytes
 
-KNOWN_SERVICES = ("nginx", "php_fpm", "mariadb")
+__all__ = ["Infeasible", "make_plan", "service_inputs"]
 
-# nginx: master and per worker; every connection slot costs well under 1 KiB (connection plus two events).
-NGINX_BASE = 8 * MIB
-NGINX_WORKER = 8 * MIB
-NGINX_CONNECTION = 1024
-NGINX_CONNECTIONS = 2048
-FASTCGI_BUFFERS = 256 * 1024
-
-PHP_MASTER = 32 * MIB
-PHP_WORKER_MB = 48
-OPCACHE_SIZES_MB = (256, 128, 64)
-CHILDREN_PER_CPU = 8
-PHP_SHARE = 0.5
-
-# Idle MariaDB 10.6 to 11.8 with performance_schema off and the per-thread buffers below.
-MARIADB_BASE = 160 * MIB
-MARIADB_ADMIN_CONNECTIONS = 8
-MARIADB_CLIENTS_ALONE = 150
-MARIADB_POOL_MINIMUM = 64 * MIB
-MARIADB_POOL_UNIT = 8 * MIB
-MARIADB_POOL_OVERHEAD = 1.1
-MARIADB_THREAD = {
-    "sort_buffer_size": 1 * MIB,
-    "join_buffer_size": 256 * 1024,
-    "read_buffer_size": 128 * 1024,
-    "read_rnd_buffer_size": 256 * 1024,
-    "thread_stack": 299008,
-    "binlog_cache_size": 32 * 1024,
-    "tmp_table_size": 4 * MIB,
+SERVICES: dict[str, Any] = {
+    "nginx": Nginx,
+    "php_fpm": PhpFpm,
+    "mariadb": MariaDB,
+    "postgresql": PostgreSQL,
+    "redis": Redis,
+    "memcached": Memcached,
 }
-MARIADB_CONNECTION = sum(MARIADB_THREAD.values())
+KNOWN_SERVICES = tuple(SERVICES)
 
-
-class Infeasible(ValueError):
-    """The services do not fit on the host; the message names the shortfall and the cheapest remedies."""
+# Of what is left after all least charges, PHP workers with their connections get this share where caches want the rest.
+PHP_SHARE = {"balanced": 0.5, "cpu": 0.5, "io": 0.6, "database": 0.3}
+PHP_SHARE_WITHOUT_CACHES = 0.9
+# I09: beside PHP, caches take at most this share of what the services have.
+CACHE_SHARE_BESIDE_PHP = 0.8
 
 
 def make_plan(facts: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str, Any]:
     """Compute the tuned values of every service on one host.
 
-    :param facts: ``ansible_facts`` of the host.
+    :param facts: ``ansible_facts`` of the host, best with ``lemp_capacity`` of module host_capacity in it.
     :param services: service name to its inputs; ``host`` holds what the user pins about the host itself.
-    :returns: a dict with ``budget`` (bytes), one dict per service, ``services`` (charges in bytes) and ``explain``.
+    :returns: a dict with ``host``, ``budget`` (bytes), ``services`` (charges in bytes and their parts), one dict of values per
+        service, ``sysctl``, ``limits`` per unit, ``timeouts`` per pool (seconds), ``explain`` per value and ``warnings``.
     :raises Infeasible: the worst cases do not fit into the host's memory.
     :raises ValueError: an input makes no sense.
     """
-    unknown = sorted(set(services) - set(KNOWN_SERVICES) - {"host"})
-    if unknown:
-        raise ValueError(f"lemp_services names {unknown[0]}, but the plan knows {', '.join(KNOWN_SERVICES)} and host.")
     for name, given in services.items():
+        if name not in SERVICES and name != "host":
+            raise ValueError(f"lemp_services names {name}, but the plan knows {', '.join(KNOWN_SERVICES)} and host.")
         if given is not None and not isinstance(given, Mapping):
             raise ValueError(f"lemp_services.{name} is {given!r}, but must be a dictionary of that service's inputs.")
-    planner = _Planner(read_capacity(facts, services.get("host") or {}), services)
-    for opcache_mb in OPCACHE_SIZES_MB:
-        if opcache_mb > planner.preferred_opcache_mb():
-            continue
-        try:
-            return planner.plan(opcache_mb)
-        except Infeasible:
-            if opcache_mb == OPCACHE_SIZES_MB[-1]:
-                raise
-    raise AssertionError("the smallest OPcache was tried")
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """One PHP-FPM pool: bytes of one worker, its share of the workers, and the number of workers if the user pinned it."""
-
-    version: str
-    worker: int
-    weight: int
-    pinned: int | None
+    host = read_capacity(facts, services.get("host") or {})
+    return _Planner(host, {name: given or {} for name, given in services.items() if name != "host"}).plan()
 
 
 class _Planner:
-    def __init__(self, capacity: Capacity, services: Mapping[str, Any]) -> None:
-        self.capacity = capacity
-        self.services = services
-        self.available = capacity.memory - capacity.reserve
-        self.explain: dict[str, Any] = {}
+    def __init__(self, host: Capacity, inputs: Mapping[str, Mapping[str, Any]]) -> None:
+        self.host = host
+        self.available = max(0, host.memory - host.reserve)
+        context = Context(host, self.available, frozenset(inputs))
+        # PHP-FPM first: its time limits bound what the databases may wait for.
+        ordered = sorted(inputs, key=lambda name: (name != "php_fpm", KNOWN_SERVICES.index(name)))
+        self.services: dict[str, Service] = {}
+        for name in ordered:
+            service = SERVICES[name](inputs[name], context)
+            if isinstance(service, PhpFpm):
+                shortest = min(pool.timeouts["lock_wait"] for pool in service.pools)
+                context = Context(host, self.available, frozenset(inputs), min(LOCK_WAIT, shortest))
+            self.services[name] = service
+        self.demands = {name: service.demand() for name, service in self.services.items()}
 
-    def plan(self, opcache_mb: int) -> dict[str, Any]:
-        opcache = self._opcache(opcache_mb)
-        pools = self._pools()
-        fixed = self._fixed_charges(opcache, len({pool.version for pool in pools.values()}))
-        pool_floor = self._pool_floor()
-        elastic = self.available - sum(fixed.values()) - int(pool_floor * MARIADB_POOL_OVERHEAD)
-        children = self._children(pools, elastic)
-        used_by_pools = {name: count * pools[name].worker for name, count in children.items()}
-        total_children = sum(children.values())
-        connections = self._connections(total_children)
-        charges = dict(fixed)
-        if "nginx" in charges:
-            charges["nginx"] += total_children * FASTCGI_BUFFERS
-        if "php_fpm" in charges:
-            charges["php_fpm"] += sum(used_by_pools.values())
-        if "mariadb" in charges:
-            charges["mariadb"] += connections * MARIADB_CONNECTION
-        rest = self.available - sum(charges.values())
-        result: dict[str, Any] = {"feasible": True, "shortfall_bytes": 0, "remedies": []}
-        if "mariadb" in charges:
-            pool = self._buffer_pool(rest)
-            charges["mariadb"] += int(pool * MARIADB_POOL_OVERHEAD)
-            result["mariadb"] = self._mariadb(pool, connections)
-        self._refuse_overcommit(charges)
-        if "nginx" in charges:
-            result["nginx"] = self._nginx()
-        if "php_fpm" in charges:
-            result["php_fpm"] = _php_fpm(children)
-            result["opcache"] = opcache
-        result["budget"] = {
-            "total": self.capacity.memory,
-            "reserve": self.capacity.reserve,
-            "available": self.available,
-            "charged": sum(charges.values()),
+    @property
+    def php(self) -> PhpFpm | None:
+        service = self.services.get("php_fpm")
+        return service if isinstance(service, PhpFpm) else None
+
+    def plan(self) -> dict[str, Any]:
+        left = self.available - self._least()
+        if left < 0:
+            raise self._infeasible(-left)
+        granted = {
+            name: min(demand.wish, int(left * demand.wish_share)) for name, demand in self.demands.items() if demand.wish > 0
         }
-        result["services"] = {name: {"charge": charge} for name, charge in sorted(charges.items())}
-        result["explain"] = self.explain
-        return result
+        left -= sum(granted.values())
+        workers = self._share_out_workers(left)
+        spent = sum(self._fixed(name) + granted.get(name, 0) for name in self.services) + self._worker_cost()
+        for service in self.services.values():
+            service.workers = workers
+        caches = self._caches()
+        sizes = fill(caches, self.available - spent, self._most_cached())
+        page_cache = self.available - spent - sum(cache.charge(sizes[key]) for key, cache in caches.items())
+        outcomes: dict[str, Outcome] = {}
+        # PostgreSQL last: it counts on the operating system's cache, which is what the others may not take.
+        for name in sorted(self.services, key=lambda name: name == "postgresql"):
+            others = sum(sum(outcome.parts.values()) for outcome in outcomes.values())
+            own = {key: sizes[owner, key] for owner, key in sizes if owner == name}
+            outcomes[name] = self.services[name].outcome(Grant(granted.get(name, 0), own, page_cache, self.available - others))
+        return self._result(outcomes)
 
-    def _say(self, key: str, value: Any, bound: str, formula: str) -> None:
-        self.explain[key] = {"value": value, "bound": bound, "formula": formula}
+    def _fixed(self, name: str) -> int:
+        return sum(self.demands[name].fixed.values())
 
-    def _fixed_charges(self, opcache: Mapping[str, int], php_versions: int) -> dict[str, int]:
-        charges: dict[str, int] = {}
-        if "nginx" in self.services:
-            workers = self.capacity.cpus
-            charges["nginx"] = NGINX_BASE + workers * (NGINX_WORKER + NGINX_CONNECTIONS * NGINX_CONNECTION)
-        if "php_fpm" in self.services:
-            # Each PHP version has a master process and a cache of its own.
-            charges["php_fpm"] = php_versions * (PHP_MASTER + opcache["memory_consumption_mb"] * MIB)
-        if "mariadb" in self.services:
-            charges["mariadb"] = MARIADB_BASE
-        return charges
+    def _caches(self) -> dict[tuple[str, str], Cache]:
+        return {(name, key): cache for name, service in self.services.items() for key, cache in service.caches().items()}
 
-    def preferred_opcache_mb(self) -> int:
-        return 64 if self.capacity.memory < 1024 * MIB else 256 if self.capacity.memory >= 8192 * MIB else 128
+    def _floors(self) -> int:
+        return sum(cache.charge(cache.floor) for cache in self._caches().values())
 
-    def _opcache(self, size: int) -> dict[str, int]:
-        """A smaller OPcache than preferred is taken where the host is full, so that more memory never breaks a plan."""
-        self._say(
-            "opcache.memory_consumption_mb",
-            size,
-            "memory",
-            "64 MB below 1 GiB of RAM, 256 MB from 8 GiB, else 128 MB; less where workers would not fit",
-        )
-        return {
-            "memory_consumption_mb": size,
-            "interned_strings_buffer_mb": size // 8,
-            "max_accelerated_files": {64: 7963, 128: 16229, 256: 32531}[size],
-        }
+    def _prices(self) -> dict[str, int]:
+        """Worst case of one worker of each pool: its own memory and what it makes the other services pay."""
+        beside = sum(demand.per_worker for demand in self.demands.values())
+        return {pool.name: pool.worker + beside for pool in self.php.pools} if self.php else {}
 
-    def _pools(self) -> dict[str, _Pool]:
-        if "php_fpm" not in self.services:
-            return {}
-        given = (self.services["php_fpm"] or {}).get("pools") or [{"name": "www"}]
-        if isinstance(given, (str, Mapping)) or not isinstance(given, Sequence):
-            raise ValueError(f"lemp_services.php_fpm.pools is {given!r}, but must be a list; give each pool a name.")
-        pools: dict[str, _Pool] = {}
-        for item in given:
-            name = item.get("name") if isinstance(item, Mapping) else None
-            if not isinstance(name, str) or not name:
-                raise ValueError("lemp_services.php_fpm.pools: a pool has no name; give each pool a name of its own.")
-            if name in pools:
-                raise ValueError(f"lemp_services.php_fpm.pools: two pools are named {name}; give each pool a name of its own.")
-            pools[name] = _Pool(
-                version=str(item.get("version") or ""),
-                worker=(_whole(item, "worker_memory_mb", f"pool {name}") or PHP_WORKER_MB) * MIB,
-                weight=_whole(item, "weight", f"pool {name}") or 1,
-                pinned=_whole(item, "max_children", f"pool {name}"),
-            )
-        return pools
+    def _least(self) -> int:
+        """Bytes without which the services cannot run at all."""
+        least_workers = sum(count * self._prices()[name] for name, count in self.php.least.items()) if self.php else 0
+        return sum(self._fixed(name) for name in self.services) + self._floors() + least_workers
 
-    def _price(self, pool: _Pool) -> int:
-        """Worst case of one PHP worker: its own memory, one database connection and nginx's buffers for its answer."""
-        price = pool.worker
-        if "nginx" in self.services:
-            price += FASTCGI_BUFFERS
-        if "mariadb" in self.services and not self._pinned("mariadb", "max_connections"):
-            price += MARIADB_CONNECTION
-        return price
-
-    def _pinned(self, service: str, key: str) -> int | None:
-        return _whole(self.services.get(service) or {}, key, service)
-
-    def _children(self, pools: Mapping[str, _Pool], elastic: int) -> dict[str, int]:
-        """Workers per pool: pins first, then one each, then by weight while memory, CPUs and pinned connections last."""
-        children = {name: pool.pinned or 1 for name, pool in pools.items()}
-        free = {name: pool for name, pool in pools.items() if not pool.pinned}
-        slots, slot_bound = CHILDREN_PER_CPU * self.capacity.cpus, "cpu"
-        share = 0.9
-        if "mariadb" in self.services:
-            share = PHP_SHARE
-            connections = self._pinned("mariadb", "max_connections")
-            if connections:
-                elastic -= connections * MARIADB_CONNECTION
-                if connections - MARIADB_ADMIN_CONNECTIONS < slots:
-                    slots, slot_bound = connections - MARIADB_ADMIN_CONNECTIONS, "mariadb"
-            kept = 0 if connections else MARIADB_ADMIN_CONNECTIONS * MARIADB_CONNECTION
-            memory = min(int(elastic * share), elastic - kept)
-        else:
-            memory = int(elastic * share)
-        memory_left = memory - sum(count * self._price(pools[name]) for name, count in children.items())
-        slots_left = slots - sum(children.values())
-        bound = "memory"
-        while free:
-            name = min(free, key=lambda key: (children[key] / free[key].weight, key))
-            price = self._price(free[name])
-            if slots_left < 1:
-                bound = slot_bound
-                break
-            if price > memory_left:
-                del free[name]
-                continue
-            children[name] += 1
-            memory_left -= price
-            slots_left -= 1
-        for name, count in children.items():
-            self._say(
-                f"php_fpm.pools.{name}.max_children",
-                count,
-                "user" if pools[name].pinned else bound,
-                f"the smaller of {share:.0%} of free memory over a worker's price and {CHILDREN_PER_CPU} per CPU, by weight",
-            )
-        return children
-
-    def _connections(self, children: int) -> int:
-        if "mariadb" not in self.services:
+    def _share_out_workers(self, left: int) -> int:
+        if not self.php:
             return 0
-        pinned = self._pinned("mariadb", "max_connections")
-        if pinned:
-            count, bound = pinned, "user"
-        elif children:
-            count, bound = children + MARIADB_ADMIN_CONNECTIONS, "php_fpm"
-        else:
-            affordable = self.available // 4 // MARIADB_CONNECTION
-            count = max(MARIADB_ADMIN_CONNECTIONS, min(MARIADB_CLIENTS_ALONE, affordable))
-            bound = "memory" if count < MARIADB_CLIENTS_ALONE else "default"
-        self._say(
-            "mariadb.max_connections", count, bound, f"one per PHP worker and {MARIADB_ADMIN_CONNECTIONS} for administration"
-        )
-        return count
+        prices = self._prices()
+        least = sum(count * prices[name] for name, count in self.php.least.items())
+        share = PHP_SHARE[self.host.profile] if self._caches() else PHP_SHARE_WITHOUT_CACHES
+        memory = max(least, int((left + least) * share))
+        slots, bound = max(1, int(CHILDREN_PER_CPU[self.host.profile] * self.host.cpus)), "cpu"
+        for name, demand in self.demands.items():
+            if demand.max_workers is not None and demand.max_workers < slots:
+                slots, bound = demand.max_workers, name
+        self._refuse_too_few_connections()
+        self.php.share_out(prices, memory, slots, bound)
+        return sum(self.php.children.values())
 
-    def _pool_floor(self) -> int:
-        if "mariadb" not in self.services:
+    def _refuse_too_few_connections(self) -> None:
+        """I17, I18: pinned connections that do not even serve the least workers."""
+        needed = sum(self.php.least.values()) if self.php else 0
+        for name, demand in self.demands.items():
+            if demand.max_workers is not None and demand.max_workers < needed:
+                raise Infeasible(
+                    f"the connections pinned for {name} leave {max(0, demand.max_workers)} to PHP, whose pools have at least "
+                    f"{needed} workers; raise them by {needed - demand.max_workers}, or lower php.max_children.",
+                    remedies=[f"raise the connections of {name} by {needed - demand.max_workers}", "lower php.max_children"],
+                )
+
+    def _worker_cost(self) -> int:
+        if not self.php:
             return 0
-        pinned = self._pinned("mariadb", "innodb_buffer_pool_size_mb")
-        return pinned * MIB if pinned else MARIADB_POOL_MINIMUM
+        prices = self._prices()
+        return sum(count * prices[name] for name, count in self.php.children.items())
 
-    def _buffer_pool(self, rest: int) -> int:
-        pinned = self._pinned("mariadb", "innodb_buffer_pool_size_mb")
-        if pinned:
-            size, bound = pinned * MIB, "user"
-        else:
-            unit = int(MARIADB_POOL_UNIT * MARIADB_POOL_OVERHEAD) + 1
-            size, bound = max(MARIADB_POOL_MINIMUM, rest // unit * MARIADB_POOL_UNIT), "memory"
-        self._say("mariadb.innodb_buffer_pool_size", size, bound, "what all other charges leave, over 1.1, in steps of 8 MiB")
-        return size
+    def _most_cached(self) -> int:
+        """Bytes that caches may be charged together; what somebody pinned or needs at least is not cut."""
+        if not self.php:
+            return self.available
+        return max(self._floors(), int(self.available * CACHE_SHARE_BESIDE_PHP))
 
-    def _mariadb(self, pool: int, connections: int) -> dict[str, int]:
-        log_file = min(1024 * MIB, max(48 * MIB, pool // 4 // MIB * MIB))
-        self._say("mariadb.innodb_log_file_size", log_file, "memory", "a quarter of the buffer pool, 48 MiB to 1 GiB")
-        return {
-            "innodb_buffer_pool_size": pool,
-            "innodb_log_file_size": log_file,
-            "max_connections": connections,
-            "max_heap_table_size": MARIADB_THREAD["tmp_table_size"],
-            "table_open_cache": 2000,
-            **MARIADB_THREAD,
+    def _result(self, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+        host = self.host
+        charges = {name: sum(outcome.parts.values()) for name, outcome in outcomes.items()}
+        charged = sum(charges.values())
+        if charged > self.available:
+            raise AssertionError(f"the plan charges {charged - self.available} bytes more than there are")
+        plan: dict[str, Any] = {
+            "feasible": True,
+            "shortfall_bytes": 0,
+            "remedies": [],
+            "warnings": [warning for outcome in outcomes.values() for warning in outcome.warnings],
+            "host": _describe(host),
+            "budget": {
+                "total": host.memory,
+                "reserve": host.memory - self.available,
+                "available": self.available,
+                "charged": charged,
+                "page_cache": self.available - charged,
+            },
+            "services": {name: {"charge": charges[name], "parts": outcomes[name].parts} for name in sorted(outcomes)},
         }
+        explain: dict[str, Any] = {}
+        limits: dict[str, Any] = {}
+        for name in KNOWN_SERVICES:
+            if name in outcomes:
+                for section in outcomes[name].sections:
+                    plan[section.name] = section.values
+                    explain.update(section.explain)
+                limits.update(outcomes[name].limits)
+        plan["limits"] = limits
+        redis = self.services.get("redis")
+        kernel = kernel_section(host, plan, isinstance(redis, Redis) and redis.persistent)
+        plan["sysctl"] = kernel.values
+        plan["timeouts"] = {"pools": {pool.name: dict(pool.timeouts) for pool in self.php.pools}} if self.php else {"pools": {}}
+        explain.update(kernel.explain)
+        explain.update(explain_limits(limits, host))
+        plan["explain"] = explain
+        if not host.memory_controller:
+            plan["warnings"].append(
+                "The kernel's memory controller is off, so nothing enforces MemoryMax; 5 % more is kept back. On a "
+                "Raspberry Pi add cgroup_enable=memory to cmdline.txt and boot again."
+            )
+        return plan
 
-    def _nginx(self) -> dict[str, int]:
-        self._say("nginx.worker_processes", self.capacity.cpus, "cpu", "one per CPU")
-        return {
-            "worker_processes": self.capacity.cpus,
-            "worker_connections": NGINX_CONNECTIONS,
-            "worker_rlimit_nofile": 2 * NGINX_CONNECTIONS + 64,
-        }
-
-    def _refuse_overcommit(self, charges: Mapping[str, int]) -> None:
-        shortfall = sum(charges.values()) - self.available
-        if shortfall <= 0:
-            return
-        parts = ", ".join(f"{name} {_mb(charge)}" for name, charge in sorted(charges.items()))
-        remedies = ["give the host more memory", "move a service to a host of its own"]
-        if "php_fpm" in charges:
-            remedies.append("lower php.worker_memory_mb or php.max_children, or run fewer sites")
-        raise Infeasible(
-            f"the services need {_mb(shortfall)} more than the host has: {_mb(self.capacity.memory)} of memory, "
-            f"{_mb(self.capacity.reserve)} kept for the operating system, worst cases: {parts}; {', '.join(remedies)}."
+    def _infeasible(self, shortfall: int) -> Infeasible:
+        charges = {name: self._fixed(name) for name in self.services}
+        for (name, _), cache in self._caches().items():
+            charges[name] += cache.charge(cache.floor)
+        remedies = self._remedies(shortfall, charges)
+        parts = ", ".join(f"{name} {megabytes(charge)}" for name, charge in sorted(charges.items()))
+        workers = f", {self._least_workers()}" if self.php else ""
+        return Infeasible(
+            f"the services need {megabytes(shortfall)} more than the host has: {megabytes(self.host.memory)} of memory, "
+            f"{megabytes(self.host.reserve)} kept for the operating system, worst cases: {parts}{workers}; "
+            f"{', or '.join(remedies)}.",
+            shortfall,
+            remedies,
         )
 
+    def _least_workers(self) -> str:
+        assert self.php
+        prices, least = self._prices(), self.php.least
+        cost = sum(count * prices[name] for name, count in least.items())
+        return f"{sum(least.values())} PHP workers with their connections {megabytes(cost)}"
 
-def _whole(inputs: Mapping[str, Any], key: str, owner: str) -> int | None:
-    """A whole number of at least 1, also where it arrives as text (``-e``, surveys); None where nothing was given."""
-    value = inputs.get(key)
-    if value is None or value == "":
-        return None
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{key} of {owner} is {value!r}, but must be a whole number of at least 1.")
-    return int(value)
+    def _remedies(self, shortfall: int, charges: Mapping[str, int]) -> list[str]:
+        """The cheapest ways out, each sufficient or saying what it gives."""
+        remedies = []
+        if self.php:
+            least = self.php.least
+            needed = sum(least.values())
+            pinned = [pool for pool in self.php.pools if pool.pinned and pool.pinned > 1]
+            spare = sum((least[pool.name] - 1) * self._prices()[pool.name] for pool in pinned)
+            if spare >= shortfall:
+                remedies.append(f"lower php.max_children of {', '.join(pool.name for pool in pinned)}")
+            smaller = min(pool.worker for pool in self.php.pools) - -(-shortfall // needed)
+            if smaller >= 16 * MIB:
+                remedies.append(f"lower php.worker_memory_mb by {-(-shortfall // needed // MIB)} where measurement allows it")
+        enough = sorted((charge, name) for name, charge in charges.items() if charge >= shortfall and len(charges) > 1)
+        if enough:
+            remedies.append(f"move {enough[0][1]} to a host of its own")
+        remedies.append(f"give the host {megabytes(self._memory_needed(shortfall))} of memory")
+        return remedies
+
+    def _memory_needed(self, shortfall: int) -> int:
+        """The least memory, in whole 64 MiB, with which the least charges fit; the reserve grows with it."""
+        need = self.available + shortfall
+        low, high = self.host.memory, 4 * (self.host.memory + need)
+        while high - low > 64 * MIB:
+            middle = (low + high) // 2
+            larger = self.host.enlarged(middle)
+            low, high = (low, middle) if larger.memory - larger.reserve >= need else (middle, high)
+        return -(-high // (64 * MIB)) * 64 * MIB
 
 
-def _mb(size: int) -> str:
-    return f"{-(-size // MIB)} MB"
+def fill(caches: Mapping[Any, Cache], memory: int, most: int) -> dict[Any, int]:
+    """Bytes of each cache: floors first, then by weight until each has its cap, or ``memory`` or ``most`` is charged.
 
-
-def _php_fpm(children: Mapping[str, int]) -> dict[str, Any]:
+    :param memory: bytes that there are for all of them.
+    :param most: bytes that all of them may be charged at most.
+    """
+    charges = {key: cache.charge(cache.floor) for key, cache in caches.items()}
+    left = min(memory, most) - sum(charges.values())
+    growing = {key for key, cache in caches.items() if cache.cap > cache.floor}
+    while growing and left > 0:
+        weights = sum(caches[key].weight for key in growing)
+        full = set()
+        used = 0
+        for key in sorted(growing):
+            room = caches[key].charge(caches[key].cap) - charges[key]
+            share = left * caches[key].weight // weights
+            if share >= room:
+                full.add(key)
+            taken = min(room, share)
+            charges[key] += taken
+            used += taken
+        left -= used
+        if not full:
+            break
+        growing -= full
     return {
-        "process_max": sum(children.values()),
-        "max_children": sum(children.values()),
-        "pools": {name: _pool(count) for name, count in children.items()},
+        key: max(cache.floor, min(cache.cap // cache.step * cache.step, cache.size(charges[key])))
+        for key, cache in caches.items()
     }
 
 
-def _pool(count: int) -> dict[str, Any]:
-    """Spare servers that php-fpm accepts for ``count`` children (php-src, fpm_conf.c); ondemand where a spare would be all."""
-    if count < 4:
-        return {"pm": "ondemand", "max_children": count}
+def _describe(host: Capacity) -> dict[str, Any]:
     return {
-        "pm": "dynamic",
-        "max_children": count,
-        "min_spare_servers": max(1, count // 8),
-        "start_servers": max(1, count // 4),
-        "max_spare_servers": max(2, count // 2),
+        "memory_bytes": host.memory,
+        "memory_source": host.memory_source,
+        "memory_controller": host.memory_controller,
+        "cpus": host.cpus,
+        "swap_bytes": host.swap,
+        "page_size": host.page_size,
+        "huge_page_size": host.huge_page_size,
+        "architecture": host.architecture,
+        "board": host.board,
+        "profile": host.profile,
+        "disks": {path: {"kind": disk.kind, "size_bytes": disk.size} for path, disk in host.disks.items()},
     }
 
 
-def service_inputs(services: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
+def service_inputs(services: Any, overrides: Mapping[str, Any], installed: Sequence[str] = ()) -> dict[str, Any]:
     """Bring the two accepted forms of ``services`` into one: service name to inputs.
 
-    :param services: a mapping, or a list of names in which role names such as ``lemp.stack.nginx`` count as ``nginx`` and
-        roles that are no service are passed over.
+    :param services: a mapping, taken as it is; or a list of names in which role names such as ``lemp.stack.nginx`` count as
+        ``nginx`` and roles that are no service are passed over.
     :param overrides: inputs per service that outrank those in ``services``; a service named only here is added.
+    :param installed: services that are on the host and count beside a list of names.
     """
     if isinstance(services, Mapping):
         inputs = {name: dict(given) if isinstance(given, Mapping) else given or {} for name, given in services.items()}
     elif isinstance(services, Sequence) and not isinstance(services, str):
-        names = [str(name).rpartition(".")[2] for name in services]
-        inputs = {name: {} for name in names if name in KNOWN_SERVICES}
+        names = [str(name).rpartition(".")[2] for name in (*services, *installed)]
+        inputs = {name: {} for name in names if name in SERVICES}
     else:
         raise ValueError(f"services is {services!r}, but must be a mapping of services to inputs, or a list of names.")
     for name, given in overrides.items():
-        inputs.setdefault(name, {}).update({key: value for key, value in (given or {}).items() if value})
+        inputs.setdefault(name, {}).update({key: value for key, value in (given or {}).items() if _is_pinned(value)})
     return inputs
+
+
+def _is_pinned(value: Any) -> bool:
+    """0, "0" and nothing at all leave a value to the plan."""
+    return value is False or (value is not None and value not in ("", "0", 0, [], {}))

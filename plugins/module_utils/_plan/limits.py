@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE)
+"""What systemd holds a unit to, from what the plan charges for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .capacity import Capacity
+from .model import Text, explanation
+from .units import MIB, down
+
+# systemd from 240 on may raise fs.nr_open to 2^30, and programs size arrays by it (radondb-mysql-kubernetes 754).
+MOST_FILES = 1048576
+LEAST_FILES = 1024
+
+RESOURCE = "https://www.freedesktop.org/software/systemd/man/latest/systemd.resource-control.html"
+EXEC = "https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html"
+TEXTS = {
+    "MemoryMax": Text(
+        "bytes", "infinity", "the unit's charge and, for PostgreSQL, the page cache it counts on", f"{RESOURCE}#MemoryMax=bytes"
+    ),
+    "MemoryHigh": Text(
+        "bytes", "infinity", "31/32 of MemoryMax: reclaim before the kernel kills", f"{RESOURCE}#MemoryHigh=bytes"
+    ),
+    "TasksMax": Text("", "15 % of the kernel's", "twice the processes and threads of the worst case", f"{RESOURCE}#TasksMax=N"),
+    "LimitNOFILE": Text("", "1024:524288", "what the daemon asks for, rounded up to a power of two", f"{EXEC}#LimitCPU="),
+    "OOMScoreAdjust": Text("", 0, "databases last, PHP workers first: a worker is started anew", f"{EXEC}#OOMScoreAdjust="),
+    "OOMPolicy": Text(
+        "",
+        "stop",
+        "the kernel may kill a worker without systemd ending the service",
+        "https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html#OOMPolicy=",
+    ),
+    "TimeoutStopSec": Text(
+        "seconds",
+        90,
+        "longer than the daemon itself waits for what runs",
+        "https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html#TimeoutStopSec=",
+    ),
+}
+
+
+def unit_limits(charge: int, host: Capacity, *, files: int, tasks: int, oom_score: int) -> dict[str, Any]:
+    """The limits of one unit.
+
+    :param charge: worst case of the unit in bytes.
+    :param files: open files that its daemon needs at most.
+    :param tasks: processes and threads of its worst case.
+    """
+    most = down(charge, host.page_size)
+    return {
+        "MemoryMax": most,
+        "MemoryHigh": down(most - most // 32, host.page_size),
+        "TasksMax": 2 * tasks + 32,
+        "LimitNOFILE": min(MOST_FILES, max(LEAST_FILES, files)),
+        "OOMScoreAdjust": oom_score,
+    }
+
+
+def explain_limits(limits: Mapping[str, Mapping[str, Any]], host: Capacity) -> dict[str, dict[str, Any]]:
+    """One explanation per limit; without a memory controller the kernel does not hold units to MemoryMax (I05)."""
+    found = {}
+    for unit, values in limits.items():
+        for key, value in values.items():
+            bound = "not enforced" if key.startswith("Memory") and not host.memory_controller else "plan"
+            found[f"limits.{unit}.{key}"] = explanation(TEXTS[key], value, bound, {})
+    return found
+
+
+def drop_in(limits: Mapping[str, Any], *, live: bool) -> str:
+    """The text of a unit's drop-in.
+
+    :param live: True for what takes effect when systemd reads its files anew, False for what a daemon gets as it starts.
+    """
+    chosen = {key: value for key, value in limits.items() if key.startswith(("Memory", "Tasks")) == live}
+    if not chosen:
+        return ""
+    return (
+        "\n".join(
+            [
+                "# Written by Ansible (lemp.stack); changes made here are lost.",
+                "[Service]",
+                *(f"{key}={_value(value)}" for key, value in chosen.items()),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _value(value: Any) -> str:
+    # Whole MiB read best; systemd knows M as 2^20.
+    return f"{value // MIB}M" if isinstance(value, int) and value >= MIB and value % MIB == 0 else str(value)

@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE)
+"""Memcached: memory for items, and a connection for every PHP worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .limits import unit_limits
+from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .units import KIB, MIB
+
+BASE = 8 * MIB
+CLIENT = 16 * KIB
+SPARE_CLIENTS = 64
+LEAST = 16 * MIB
+STEP = MIB
+SHARE_MOST = 8
+MOST_THREADS = 4
+THREAD = 4 * MIB
+
+KEYS = ("memory_mb", "max_connections", "extra_clients")
+MANUAL = "https://docs.memcached.org/serverguide/configuring/"
+TEXTS = {
+    "memory_mb": Text("MB", 64, "this cache's share of what is left, over 1.1, at most an eighth of memory", MANUAL),
+    "max_connections": Text("", 1024, "one per PHP worker, the extra clients and 64", MANUAL),
+    "threads": Text("", 4, "one per CPU, at most 4: more wait for each other", MANUAL),
+}
+
+
+class Memcached(Service):
+    def __init__(self, given: Mapping[str, Any], context: Context) -> None:
+        self.host = context.host
+        self.has_php = "php_fpm" in context.names
+        inputs = Inputs("memcached", given, KEYS)
+        self.pinned_memory = (inputs.whole("memory_mb") or 0) * MIB
+        self.pinned_clients = inputs.whole("max_connections", high=100000)
+        self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
+        self.threads = min(MOST_THREADS, self.host.whole_cpus)
+
+    @property
+    def fixed_clients(self) -> int:
+        return self.pinned_clients or SPARE_CLIENTS + self.extra_clients
+
+    def demand(self) -> Demand:
+        return Demand(
+            fixed={"server": BASE + self.threads * THREAD, "clients": self.fixed_clients * CLIENT},
+            per_worker=CLIENT if self.has_php and not self.pinned_clients else 0,
+            max_workers=self.pinned_clients - self.extra_clients if self.pinned_clients else None,
+        )
+
+    def caches(self) -> dict[str, Cache]:
+        items = Cache(
+            floor=self.pinned_memory or LEAST,
+            cap=self.pinned_memory or max(LEAST, self.host.memory // SHARE_MOST),
+            weight=1,
+            step=STEP,
+            numerator=11,
+            denominator=10,
+        )
+        return {"memory": items}
+
+    def outcome(self, grant: Grant) -> Outcome:
+        clients = self.fixed_clients + (self.workers if self.has_php and not self.pinned_clients else 0)
+        section = Section("memcached", TEXTS)
+        section.put("memory_mb", grant.sizes["memory"] // MIB, "user" if self.pinned_memory else "memory")
+        section.put("max_connections", clients, "user" if self.pinned_clients else "php_fpm" if self.has_php else "default")
+        section.put("threads", self.threads, "cpu", cpus=self.host.cpus)
+        parts = {
+            "server": BASE + self.threads * THREAD,
+            "clients": clients * CLIENT,
+            "items": self.caches()["memory"].charge(grant.sizes["memory"]),
+        }
+        files = 1 << (clients + 63).bit_length()
+        limits = unit_limits(sum(parts.values()), self.host, files=files, tasks=self.threads + 8, oom_score=-300)
+        return Outcome([section], parts, {"memcached": limits})

@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSE)
+"""nginx: one worker per CPU, as many connections as memory allows, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .limits import unit_limits
+from .model import Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .units import KIB, MIB
+
+KEYS = ("worker_processes", "worker_connections", "worker_rlimit_nofile")
+
+# Measured with benchmarks/overload.sh: the master with its shared zones, one idle worker, one open TLS connection.
+MASTER = 16 * MIB
+WORKER = 8 * MIB
+CONNECTION = 40 * KIB
+# Compressing one answer: zlib's window and hash tables, and gzip_buffers (ngx_http_gzip_filter_module.c).
+GZIP = 512 * KIB
+
+LEAST_CONNECTIONS = 512
+MOST_CONNECTIONS = 8192
+WISH_SHARE = 0.06
+BUFFER_COUNT = 16
+BUFFER = 16 * KIB
+
+CORE = "https://nginx.org/en/docs/ngx_core_module.html"
+FASTCGI = "https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html"
+TEXTS = {
+    "worker_processes": Text(
+        "", "auto", "one per CPU that may be used, fewer where memory is short", f"{CORE}#worker_processes"
+    ),
+    "worker_connections": Text(
+        "", 768, "at least 512 and two per PHP worker together, more from 6 % of what is left", f"{CORE}#worker_connections"
+    ),
+    "worker_rlimit_nofile": Text(
+        "", None, "two files per connection and 64, rounded up to a power of two", f"{CORE}#worker_rlimit_nofile"
+    ),
+    "fastcgi_buffers_count": Text("", 8, "room for an ordinary page in memory", f"{FASTCGI}#fastcgi_buffers"),
+    "fastcgi_buffer_size": Text(
+        "bytes", "one memory page", "16 kB, or a memory page where that is larger", f"{FASTCGI}#fastcgi_buffer_size"
+    ),
+}
+
+
+class Nginx(Service):
+    def __init__(self, given: Mapping[str, Any], context: Context) -> None:
+        self.inputs = Inputs("nginx", given, KEYS)
+        self.host = context.host
+        self.has_php = "php_fpm" in context.names
+        self.pinned_processes = self.inputs.whole("worker_processes", high=1024)
+        self.pinned_connections = self.inputs.whole("worker_connections", low=16, high=1048576)
+        self.pinned_files = self.inputs.whole("worker_rlimit_nofile", low=64, high=1048576)
+        self.buffer = max(BUFFER, self.host.page_size)
+        self.buffer_count = BUFFER_COUNT if self.buffer == BUFFER else 8
+
+    def demand(self) -> Demand:
+        least = self.pinned_processes or 1
+        wanted = self.pinned_processes or self.host.whole_cpus
+        pinned = (self.pinned_connections or 0) * least
+        connections = pinned or LEAST_CONNECTIONS
+        most = 0 if self.pinned_connections else MOST_CONNECTIONS * wanted - connections
+        per_process = WORKER + CONNECTION * (self.pinned_connections or 1)
+        return Demand(
+            fixed={
+                "master and shared zones": MASTER,
+                "workers": least * (WORKER + CONNECTION),
+                "connections": connections * CONNECTION,
+            },
+            per_worker=(self.buffers + GZIP + (0 if self.pinned_connections else 2 * CONNECTION)) if self.has_php else 0,
+            wish=(wanted - least) * per_process + max(0, most) * CONNECTION,
+            wish_share=WISH_SHARE,
+        )
+
+    @property
+    def buffers(self) -> int:
+        """Bytes of the FastCGI buffers of one request: the body's and the header's."""
+        return (self.buffer_count + 1) * self.buffer
+
+    def outcome(self, grant: Grant) -> Outcome:
+        least = self.pinned_processes or 1
+        wanted = self.pinned_processes or self.host.whole_cpus
+        per_process = WORKER + CONNECTION * (self.pinned_connections or 1)
+        # Half of the wish for processes, so that connections grow too.
+        half = grant.wish if self.pinned_connections else grant.wish // 2
+        processes = least + min(wanted - least, half // per_process)
+        rest = grant.wish - (processes - least) * per_process
+        if self.pinned_connections:
+            connections, bound = self.pinned_connections, "user"
+        else:
+            total = LEAST_CONNECTIONS + 2 * self.workers * self.has_php + rest // CONNECTION
+            # Rounded up: every worker has paid for one slot of its own.
+            connections = -(-total // processes)
+            bound = "memory"
+            if connections > max(MOST_CONNECTIONS, -(-2 * self.workers // processes)):
+                connections, bound = MOST_CONNECTIONS, "default"
+        files = self.pinned_files or _power_of_two(2 * connections + 64)
+        section = Section("nginx", TEXTS)
+        section.put(
+            "worker_processes",
+            processes,
+            "user" if self.pinned_processes else "cpu" if processes == wanted else "memory",
+            cpus=self.host.cpus,
+        )
+        section.put("worker_connections", connections, bound, worker_processes=processes, php_workers=self.workers)
+        section.put("worker_rlimit_nofile", files, "user" if self.pinned_files else "nginx", worker_connections=connections)
+        section.put("fastcgi_buffers_count", self.buffer_count, "default", page_size=self.host.page_size)
+        section.put("fastcgi_buffer_size", self.buffer, "default", page_size=self.host.page_size)
+        parts = {
+            "master and shared zones": MASTER,
+            "workers": processes * (WORKER + CONNECTION),
+            "connections": processes * connections * CONNECTION,
+        }
+        if self.has_php:
+            parts["answers of PHP in flight"] = self.workers * (self.buffers + GZIP)
+        limits = unit_limits(sum(parts.values()), self.host, files=max(files, 1024), tasks=processes + 8, oom_score=-100)
+        return Outcome([section], parts, {"nginx": limits})
+
+
+def _power_of_two(number: int) -> int:
+    return 1 << (number - 1).bit_length()

@@ -1,0 +1,252 @@
+# GNU General Public License v3.0+ (see LICENSE)
+"""PostgreSQL: a connection for every PHP worker, shared buffers, and memory for the queries of all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .limits import unit_limits
+from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .units import GIB, KIB, MIB, down
+
+DATA_DIRECTORY = "/var/lib/postgresql"
+
+# Postmaster, checkpointer, writers and the launcher of autovacuum.
+BASE = 48 * MIB
+# One connection without its queries: catalogue caches and plans of an ordinary application.
+BACKEND = 6 * MIB
+WAL_BUFFERS = 16 * MIB
+ADMIN_CONNECTIONS = 8
+SUPERUSER_CONNECTIONS = 3
+CLIENTS_ALONE = 100
+AUTOVACUUM_WORKERS = 3
+
+BUFFERS_LEAST = 32 * MIB
+BUFFERS_STEP = 8 * MIB
+# Lock tables, statistics and the buffers' own headers, from the server's shared_memory_size against its shared_buffers.
+BUFFERS_NUMERATOR, BUFFERS_DENOMINATOR = 21, 20
+# postgresql.org, "Resource Consumption": no gain is expected above 40 % of memory.
+BUFFERS_SHARE, BUFFERS_MOST_SHARE = 0.25, 0.40
+WORK_LEAST, WORK_MOST = 2 * MIB, 64 * MIB
+HASH_MULTIPLIER = 2
+MAINTENANCE_LEAST, MAINTENANCE_MOST = 32 * MIB, 2 * GIB - MIB
+VACUUM_LEAST, VACUUM_MOST = 16 * MIB, GIB
+WISH_SHARE = 0.15
+HUGE_PAGES_FROM = 8 * GIB
+SEGMENT = 16 * MIB
+
+KEYS = ("shared_buffers_mb", "work_mem_kb", "max_connections", "extra_clients", "version", "workload")
+# WAL between two checkpoints, where the disk allows it: le0pard/pgtune, by type of database.
+MOST_WAL = {"web": 4 * GIB, "oltp": 8 * GIB, "olap": 16 * GIB}
+
+RESOURCE = "https://www.postgresql.org/docs/current/runtime-config-resource.html"
+WAL = "https://www.postgresql.org/docs/current/runtime-config-wal.html"
+QUERY = "https://www.postgresql.org/docs/current/runtime-config-query.html"
+REPLICATION = "https://www.postgresql.org/docs/current/runtime-config-replication.html"
+CONNECTION = "https://www.postgresql.org/docs/current/runtime-config-connection.html"
+VACUUM = "https://www.postgresql.org/docs/current/runtime-config-vacuum.html"
+TEXTS = {
+    "shared_buffers": Text(
+        "bytes", 128 * MIB, "this cache's share of what is left, at most a quarter of memory", f"{RESOURCE}#GUC-SHARED-BUFFERS"
+    ),
+    "effective_cache_size": Text(
+        "bytes", 4 * GIB, "what the other services on the host may not take", f"{QUERY}#GUC-EFFECTIVE-CACHE-SIZE"
+    ),
+    "work_mem": Text(
+        "bytes",
+        4 * MIB,
+        "2 MiB and this cache's share of what is left, over connections, parallel workers and the hash multiplier",
+        f"{RESOURCE}#GUC-WORK-MEM",
+    ),
+    "hash_mem_multiplier": Text(
+        "", 2.0, "counted in the price of a connection", f"{RESOURCE}#GUC-HASH-MEM-MULTIPLIER", since=(13,)
+    ),
+    "maintenance_work_mem": Text(
+        "bytes",
+        64 * MIB,
+        "32 MiB to a sixteenth of memory, from at most 15 % of what is left",
+        f"{RESOURCE}#GUC-MAINTENANCE-WORK-MEM",
+    ),
+    "autovacuum_work_mem": Text(
+        "bytes",
+        "maintenance_work_mem",
+        "16 MiB to a sixty-fourth of memory for each worker",
+        f"{RESOURCE}#GUC-AUTOVACUUM-WORK-MEM",
+    ),
+    "autovacuum_max_workers": Text("", 3, "the server's own", f"{VACUUM}#GUC-AUTOVACUUM-MAX-WORKERS"),
+    "max_connections": Text(
+        "",
+        100,
+        "one per PHP worker, the extra clients, 8 for administration and 3 for superusers",
+        f"{CONNECTION}#GUC-MAX-CONNECTIONS",
+    ),
+    "superuser_reserved_connections": Text("", 3, "the server's own", f"{CONNECTION}#GUC-SUPERUSER-RESERVED-CONNECTIONS"),
+    "wal_buffers": Text("bytes", "3 % of shared_buffers", "one WAL segment", f"{WAL}#GUC-WAL-BUFFERS"),
+    "max_wal_size": Text("bytes", GIB, "by workload, at most half of the disk's share", f"{WAL}#GUC-MAX-WAL-SIZE"),
+    "min_wal_size": Text("bytes", 80 * MIB, "a quarter of max_wal_size", f"{WAL}#GUC-MIN-WAL-SIZE"),
+    "max_slot_wal_keep_size": Text(
+        "bytes",
+        -1,
+        "half of the disk's share, so that a lost replica cannot fill it",
+        f"{REPLICATION}#GUC-MAX-SLOT-WAL-KEEP-SIZE",
+        since=(13,),
+    ),
+    "max_worker_processes": Text("", 8, "the parallel workers, 8 at least", f"{RESOURCE}#GUC-MAX-WORKER-PROCESSES"),
+    "max_parallel_workers": Text("", 8, "one per CPU, fewer where memory is short", f"{RESOURCE}#GUC-MAX-PARALLEL-WORKERS"),
+    "max_parallel_workers_per_gather": Text(
+        "", 2, "half of the parallel workers, at most 4 (olap: 8)", f"{RESOURCE}#GUC-MAX-PARALLEL-WORKERS-PER-GATHER"
+    ),
+    "random_page_cost": Text("", 4.0, "by kind of disk: 1.1 where there is no head to move", f"{QUERY}#GUC-RANDOM-PAGE-COST"),
+    "effective_io_concurrency": Text(
+        "", 16, "by kind of disk: requests that it takes at once", f"{RESOURCE}#GUC-EFFECTIVE-IO-CONCURRENCY"
+    ),
+    "io_workers": Text("", 3, "a quarter of the CPUs, 3 at least, 32 at most", f"{RESOURCE}#GUC-IO-WORKERS", since=(18,)),
+    "jit": Text("", "on", "off except for analysis: it costs more than short queries take", f"{QUERY}#GUC-JIT", since=(11,)),
+    "huge_pages": Text("", "try", "taken where the kernel has them", f"{RESOURCE}#GUC-HUGE-PAGES"),
+}
+# le0pard/pgtune and timescaledb-tune; what an SD card answers at once is little, but it has no head to move.
+PAGE_COST = {"nvme": 1.1, "ssd": 1.1, "sd": 1.1, "hdd": 4.0}
+IO_CONCURRENCY = {"nvme": 256, "ssd": 200, "sd": 4, "hdd": 2}
+
+
+class PostgreSQL(Service):
+    def __init__(self, given: Mapping[str, Any], context: Context) -> None:
+        self.context = context
+        self.host = context.host
+        self.has_php = "php_fpm" in context.names
+        self.disk = self.host.disk(DATA_DIRECTORY)
+        self.disk_share = context.disk_share(DATA_DIRECTORY)
+        inputs = Inputs("postgresql", given, KEYS)
+        installed = self.host.versions.get("postgresql")
+        self.version = inputs.version("version", installed[-1] if isinstance(installed, list) and installed else None)
+        self.workload = inputs.choice("workload", MOST_WAL, "web")
+        self.pinned_buffers = (inputs.whole("shared_buffers_mb") or 0) * MIB
+        self.pinned_work = (inputs.whole("work_mem_kb", low=64) or 0) * KIB
+        self.pinned_connections = inputs.whole("max_connections", low=SUPERUSER_CONNECTIONS + 1, high=10000)
+        self.extra_clients = inputs.whole("extra_clients", low=0, high=10000) or 0
+        if self.pinned_buffers > BUFFERS_MOST_SHARE * self.host.memory:
+            raise ValueError(
+                f"shared_buffers_mb of postgresql is {self.pinned_buffers // MIB}, which is more than 40 % of the host's "
+                f"{self.host.memory // MIB} MB; the kernel's cache needs the rest, so lower it."
+            )
+        self.work = self.pinned_work or WORK_LEAST
+        self.connection = BACKEND + self.work * HASH_MULTIPLIER
+
+    @property
+    def fixed_connections(self) -> int:
+        if self.pinned_connections:
+            return self.pinned_connections
+        own = ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self.extra_clients
+        if self.has_php:
+            return own
+        return own + max(1, min(CLIENTS_ALONE, self.context.available // 4 // self.connection))
+
+    @property
+    def _wanted(self) -> dict[str, int]:
+        """Bytes that are wished for, by label: more for maintenance, autovacuum and further parallel workers."""
+        memory = self.host.memory
+        vacuum = min(VACUUM_MOST, max(VACUUM_LEAST, memory // 64)) - VACUUM_LEAST
+        return {
+            "maintenance": min(MAINTENANCE_MOST, max(MAINTENANCE_LEAST, memory // 16)) - MAINTENANCE_LEAST,
+            "autovacuum": vacuum * AUTOVACUUM_WORKERS,
+            "parallel workers": (self.host.whole_cpus - 1) * self.connection,
+        }
+
+    def demand(self) -> Demand:
+        return Demand(
+            fixed={
+                "server": BASE + WAL_BUFFERS,
+                "connections": self.fixed_connections * self.connection,
+                "parallel workers": self.connection,
+                "maintenance": MAINTENANCE_LEAST,
+                "autovacuum": VACUUM_LEAST * AUTOVACUUM_WORKERS,
+            },
+            per_worker=self.connection if self.has_php and not self.pinned_connections else 0,
+            wish=sum(self._wanted.values()),
+            wish_share=WISH_SHARE,
+            max_workers=(
+                self.pinned_connections - ADMIN_CONNECTIONS - SUPERUSER_CONNECTIONS - self.extra_clients
+                if self.pinned_connections
+                else None
+            ),
+        )
+
+    @property
+    def _connections(self) -> int:
+        return self.fixed_connections + (self.workers if self.has_php and not self.pinned_connections else 0)
+
+    def caches(self) -> dict[str, Cache]:
+        cap = max(BUFFERS_LEAST, int(self.host.memory * BUFFERS_SHARE))
+        buffers = Cache(
+            floor=self.pinned_buffers or BUFFERS_LEAST,
+            cap=self.pinned_buffers or cap,
+            weight=2,
+            step=1 if self.pinned_buffers else BUFFERS_STEP,
+            numerator=BUFFERS_NUMERATOR,
+            denominator=BUFFERS_DENOMINATOR,
+        )
+        if self.pinned_work:
+            return {"shared_buffers": buffers}
+        # Every parallel worker may sort and hash like a connection. All CPUs are counted, grant.wish or not.
+        users = self._connections + self.host.whole_cpus
+        query = Cache(floor=0, cap=WORK_MOST - WORK_LEAST, weight=1, step=KIB, numerator=users * HASH_MULTIPLIER)
+        return {"shared_buffers": buffers, "work_mem": query}
+
+    def outcome(self, grant: Grant) -> Outcome:
+        wanted = self._wanted
+        whole = sum(wanted.values()) or 1
+        part = {label: size * grant.wish // whole for label, size in wanted.items()}
+        parallel = 1 + part["parallel workers"] // self.connection
+        maintenance = down(MAINTENANCE_LEAST + part["maintenance"], KIB)
+        vacuum = down(VACUUM_LEAST + part["autovacuum"] // AUTOVACUUM_WORKERS, KIB)
+        connections = self._connections
+        buffers = grant.sizes["shared_buffers"]
+        work = self.work + grant.sizes.get("work_mem", 0)
+        section = Section("postgresql", TEXTS, self.version)
+        put = section.put
+        at_cap = buffers + BUFFERS_STEP > self.host.memory * BUFFERS_SHARE
+        put("shared_buffers", buffers, "user" if self.pinned_buffers else "share of memory" if at_cap else "memory")
+        put("effective_cache_size", down(max(buffers, grant.beside_others), KIB), "memory")
+        put("work_mem", work, "user" if self.pinned_work else "memory", connections=connections, parallel_workers=parallel)
+        put("hash_mem_multiplier", float(HASH_MULTIPLIER), "default")
+        put("maintenance_work_mem", maintenance, "memory")
+        put("autovacuum_work_mem", vacuum, "memory")
+        put("autovacuum_max_workers", AUTOVACUUM_WORKERS, "default")
+        bound = "user" if self.pinned_connections else "php_fpm" if self.has_php else "default"
+        put("max_connections", connections, bound, php_workers=self.workers, extra_clients=self.extra_clients)
+        put("superuser_reserved_connections", SUPERUSER_CONNECTIONS, "default")
+        put("wal_buffers", WAL_BUFFERS, "default")
+        self._put_wal(section)
+        put("max_worker_processes", max(8, parallel), "cpu")
+        put("max_parallel_workers", parallel, "cpu" if parallel == self.host.whole_cpus else "memory", cpus=self.host.cpus)
+        put("max_parallel_workers_per_gather", min(8 if self.workload == "olap" else 4, parallel // 2), "cpu")
+        if self.disk.kind in PAGE_COST:
+            put("random_page_cost", PAGE_COST[self.disk.kind], "disk", disk=self.disk.kind)
+            put("effective_io_concurrency", IO_CONCURRENCY[self.disk.kind], "disk", disk=self.disk.kind)
+        put("io_workers", min(32, max(3, self.host.whole_cpus // 4)), "cpu")
+        put("jit", "on" if self.workload == "olap" else "off", "default", workload=self.workload)
+        put("huge_pages", "try", "default")
+        parts = {
+            "server": BASE + WAL_BUFFERS,
+            "connections": connections * (BACKEND + work * HASH_MULTIPLIER),
+            "parallel workers": parallel * (BACKEND + work * HASH_MULTIPLIER),
+            "maintenance": maintenance,
+            "autovacuum": vacuum * AUTOVACUUM_WORKERS,
+            "shared buffers": self.caches()["shared_buffers"].charge(buffers),
+        }
+        limits = unit_limits(
+            sum(parts.values()) + grant.page_cache, self.host, files=65536, tasks=connections + parallel + 16, oom_score=-600
+        )
+        return Outcome([section], parts, {"postgresql": limits})
+
+    def _put_wal(self, section: Section) -> None:
+        most, bound = MOST_WAL[self.workload], "default"
+        if not self.disk_share:
+            most = GIB
+        elif self.disk_share // 2 < most:
+            most, bound = down(self.disk_share // 2, SEGMENT), "disk"
+        section.put("max_wal_size", most, bound, disk_bytes=self.disk.size)
+        section.put("min_wal_size", max(2 * SEGMENT, down(most // 4, SEGMENT)), bound)
+        if self.disk_share:
+            section.put("max_slot_wal_keep_size", down(self.disk_share // 2, SEGMENT), "disk", disk_bytes=self.disk.size)
