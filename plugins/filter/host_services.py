@@ -25,13 +25,13 @@ DOCUMENTATION = r"""
       description: What is pinned about the host itself, such as C(memory_mb) and C(cpus) of a container.
       type: dict
       default: {}
-    mariadb:
+    pins:
       description: >-
-        What is pinned about MariaDB, C(innodb_buffer_pool_size_mb) and C(max_connections); the rest is planned around it.
-        0 is not pinned.
+        What is pinned by hand, by service, as O(lemp.stack.plan#filter:services) takes it; the rest is planned around it. 0 and
+        empty values are not pinned, and a service that the host does not have is passed over.
       type: dict
       default: {}
-  positional: _input, groups, host
+  positional: _input, groups, host, pins
 """
 
 EXAMPLES = r"""
@@ -57,9 +57,9 @@ def host_services(
     sites: list[dict[str, Any]],
     groups: list[str],
     host: Mapping[str, Any] | None = None,
-    mariadb: Mapping[str, Any] | None = None,
+    pins: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    return _projection.host_services(sites, groups, host or {}, mariadb or {})
+    return _projection.host_services(sites, groups, host or {}, pins or {})
 
 
 class FilterModule:

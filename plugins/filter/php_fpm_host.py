@@ -47,6 +47,10 @@ DOCUMENTATION = r"""
       description: Group that may read the logs.
       type: str
       required: true
+    limits:
+      description: C(limits) of P(lemp.stack.plan#filter), of which those named C(php_fpm@<version>) count.
+      type: dict
+      required: true
 """
 
 EXAMPLES = r"""
@@ -55,7 +59,7 @@ EXAMPLES = r"""
     msg: >-
       {{ [{'name': 'shop', 'user': 'shop', 'home': '/srv/www/shop', 'socket': '/run/php-fpm/shop.sock'}]
       | lemp.stack.php_fpm_host(running=['8.4'], installed=['8.2', '8.4'], default_version='8.4',
-      service='php%s-fpm.service', config_dir='/etc/php/%s/fpm', binary='php-fpm%s', log_group='adm') }}
+      service='php%s-fpm.service', config_dir='/etc/php/%s/fpm', binary='php-fpm%s', log_group='adm', limits={}) }}
 """
 
 RETURN = r"""

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ._plan.limits import unit_drop_ins
+
 SOCKET_DIRECTORY = "/run/php-fpm/"
 
 
@@ -47,11 +49,13 @@ def host(
     config_dir: str,
     binary: str,
     log_group: str,
+    limits: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What pools need beside their configuration, as module config_tree takes it: users, directories, logs, units.
 
     :param running: versions that have to run.
     :param installed: versions that are on the host; one that loses its pools ends before another opens their sockets.
+    :param limits: ``limits`` of the plan, which names a version's unit ``php_fpm@<version>``.
     :param service: unit name, ``config_dir`` directory and ``binary`` program of a version, with ``%s`` for the version.
     """
 
@@ -71,6 +75,12 @@ def host(
         directories += [
             {"path": f"{state}/{name}", "owner": user, "group": user, "mode": "0700"} for name in ("session", "tmp")
         ]
+    drop_ins = {
+        version: unit_drop_ins(found, of(version, service))
+        for version in running
+        for found in [_limits_of(version, default_version, limits)]
+        if found
+    }
     ended = [
         {"name": of(version, service), "running": False, "stop_on": [f"{of(version, config_dir)}/pool.d/*"]}
         for version in installed
@@ -81,6 +91,7 @@ def host(
             "name": of(version, service),
             "reload_on": [f"{of(version, config_dir)}/*"],
             "reload_execs": True,
+            "restart_on": [drop_ins[version][0]["dest"]] if version in drop_ins else [],
             "listen": sockets.get(version, []),
         }
         for version in running
@@ -90,17 +101,30 @@ def host(
         "directories": directories,
         # PHP writes them as the pool's user, who may not make files in the directory.
         "files": [
-            {
-                "dest": f"/var/log/php-fpm/{pool['name']}.error.log",
-                "content": "",
-                "force": False,
-                "owner": pool["user"],
-                "group": log_group,
-                "mode": "0640",
-            }
-            for pool in pools
+            *(
+                {
+                    "dest": f"/var/log/php-fpm/{pool['name']}.error.log",
+                    "content": "",
+                    "force": False,
+                    "owner": pool["user"],
+                    "group": log_group,
+                    "mode": "0640",
+                }
+                for pool in pools
+            ),
+            *(file for files in drop_ins.values() for file in files),
         ],
         "trees": [of(version, config_dir) for version in installed],
         "validators": [[of(version, binary), "-t"] for version in running],
         "units": [*ended, *started],
     }
+
+
+def _limits_of(version: str, default_version: str, limits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Limits of one version's unit; pools that name no version belong to the default one, and count beside its own."""
+    own = limits.get(f"php_fpm@{version}", {})
+    unnamed = limits.get("php_fpm@", {}) if version == default_version else {}
+    if not (own and unnamed):
+        return dict(own or unnamed)
+    summed = ("MemoryMax", "MemoryHigh", "TasksMax")
+    return {key: value + own[key] if key in summed else value for key, value in unnamed.items()}

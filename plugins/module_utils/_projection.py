@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ._plan.model import is_pinned
+from ._plan.timeouts import request_timeouts
 from ._site import DATABASE_PRIVILEGES, Site
 
 SOCKET_ROOT = "/run/php-fpm"
-
-# nginx may not give up before PHP does, and PHP's own limit must strike first, so that each layer reports its own failure.
-TERMINATE_AFTER_EXECUTION_SECONDS = 10
-READ_AFTER_EXECUTION_SECONDS = 20
 
 
 def nginx_servers(sites: Iterable[Site]) -> list[dict[str, Any]]:
@@ -40,7 +38,7 @@ def _nginx_server(site: Site) -> dict[str, Any]:
     server["root"] = site["root"]
     if site["kind"] == "php":
         server["php_socket"] = _socket(site)
-        server["php_timeout_seconds"] = site["php"]["max_execution_time_seconds"] + READ_AFTER_EXECUTION_SECONDS
+        server["php_timeout_seconds"] = request_timeouts(site["php"])["fastcgi_read_timeout"]
     if site["wordpress"] and site["wordpress"]["source"] == "package":
         server["aliases"] = [{"path": "/wp-content/", "root": site["home"]}]
     return server
@@ -72,19 +70,17 @@ def _php_fpm_pool(site: Site) -> dict[str, Any]:
         "home": site["home"],
         "socket": _socket(site),
         "version": php["version"],
-        "worker_memory_mb": php["worker_memory_mb"],
+        "application": php["application"],
         "weight": php["weight"],
         "memory_limit_mb": php["memory_limit_mb"],
         "max_execution_time_seconds": php["max_execution_time_seconds"],
-        "request_terminate_timeout_seconds": php["max_execution_time_seconds"] + TERMINATE_AFTER_EXECUTION_SECONDS,
+        "request_terminate_timeout_seconds": request_timeouts(php)["request_terminate_timeout"],
         "post_max_size_mb": body_size_mb,
         "extensions": sorted({*php["extensions"], *_extensions(site)}),
         "open_basedir": sorted(set(paths)),
         "settings": php["settings"],
     }
-    if php["max_children"] is not None:
-        pool["max_children"] = php["max_children"]
-    return pool
+    return {**pool, **{key: php[key] for key in ("worker_memory_mb", "max_children") if php[key] is not None}}
 
 
 def _extensions(site: Site) -> list[str]:
@@ -150,13 +146,13 @@ def _app_site(site: Site) -> dict[str, Any]:
 
 
 def host_services(
-    sites: Iterable[Site], groups: Iterable[str], host: Mapping[str, Any], mariadb: Mapping[str, Any] | None = None
+    sites: Iterable[Site], groups: Iterable[str], host: Mapping[str, Any], pins: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """``lemp_services``: what shares a host of these inventory groups; the plan's input.
 
     :param groups: the host's inventory groups; ``web`` carries nginx and PHP-FPM, ``database`` the databases.
     :param host: what the user pins about the host itself, such as ``memory_mb`` and ``cpus``.
-    :param mariadb: what the user pins about MariaDB; 0 is not pinned.
+    :param pins: what the user pins by hand, by service; 0 and empty values are not pinned.
     """
     known = list(sites)
     member_of = set(groups)
@@ -169,5 +165,8 @@ def host_services(
         if pools:
             services["php_fpm"] = {"pools": pools}
     if "database" in member_of:
-        services["mariadb"] = {key: value for key, value in (mariadb or {}).items() if value}
+        services["mariadb"] = {}
+    for name, given in pins.items():
+        if name in services:
+            services[name].update({key: value for key, value in given.items() if is_pinned(value)})
     return services

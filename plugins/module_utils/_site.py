@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ._plan.php_fpm import APPLICATIONS
+
 Site = dict[str, Any]
 
 SITES_ROOT = "/srv/www"
@@ -22,10 +24,6 @@ APPS = ("wordpress", "php")
 ENGINES = ("mariadb",)
 ISSUERS = ("selfsigned", "files")
 WORDPRESS_SOURCES = ("package", "archive")
-
-# Private memory of one PHP worker in MiB before anything was measured; see field notes on PHP workers: 40 to 64 MB are
-# published for WordPress, 20 to 40 MB for small applications.
-WORKER_MEMORY_MB = {"wordpress": 64, "php": 48}
 
 # What WordPress, its upgrader and ordinary PHP applications use on their own schema; nothing global, no GRANT OPTION.
 DATABASE_PRIVILEGES = (
@@ -90,6 +88,7 @@ SITE_KEYS: dict[str, Any] = {
     },
     "php": {
         "version": str,
+        "application": str,
         "worker_memory_mb": int,
         "max_children": int,
         "weight": int,
@@ -353,14 +352,12 @@ def _php(where: str, site: Mapping[str, Any], app: str | None) -> Site:
             raise SiteError(
                 f"{where}: php.settings has {_show(key)} set to {_show(value)}; use php.ini names and plain values."
             )
-    worker_memory = _number(
-        where, given, "php.worker_memory_mb", WORKER_MEMORY_MB.get(app or "php", WORKER_MEMORY_MB["php"]), 4, 65536
-    )
     return {
         "version": _matching(
             where, given, "php.version", re.compile(r"\d\.\d"), "", 'write major.minor in quotes, such as "8.4"'
         ),
-        "worker_memory_mb": worker_memory,
+        "application": _choice(where, given, "php.application", tuple(APPLICATIONS), default=app or "php"),
+        "worker_memory_mb": _number(where, given, "php.worker_memory_mb", None, 4, 65536),
         "max_children": _number(where, given, "php.max_children", None, 1, 10000),
         "weight": _number(where, given, "php.weight", 1, 1, 1000),
         "memory_limit_mb": _number(where, given, "php.memory_limit_mb", 256, 16, 65536),

@@ -16,7 +16,7 @@ from .kernel import kernel_section
 from .limits import explain_limits
 from .mariadb import MariaDB
 from .memcached import Memcached
-from .model import Cache, Context, Grant, Infeasible, Outcome, Service
+from .model import Cache, Context, Grant, Infeasible, Outcome, Service, is_pinned
 from .nginx import Nginx
 from .php_fpm import CHILDREN_PER_CPU, PhpFpm
 from .postgresql import PostgreSQL
@@ -321,10 +321,5 @@ def service_inputs(services: Any, overrides: Mapping[str, Any], installed: Seque
     else:
         raise ValueError(f"services is {services!r}, but must be a mapping of services to inputs, or a list of names.")
     for name, given in overrides.items():
-        inputs.setdefault(name, {}).update({key: value for key, value in (given or {}).items() if _is_pinned(value)})
+        inputs.setdefault(name, {}).update({key: value for key, value in (given or {}).items() if is_pinned(value)})
     return inputs
-
-
-def _is_pinned(value: Any) -> bool:
-    """0, "0" and nothing at all leave a value to the plan."""
-    return value is False or (value is not None and value not in ("", "0", 0, [], {}))

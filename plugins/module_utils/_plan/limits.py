@@ -8,7 +8,7 @@ from typing import Any
 
 from .capacity import Capacity
 from .model import Text, explanation
-from .units import MIB, down
+from .units import down
 
 # systemd from 240 on may raise fs.nr_open to 2^30, and programs size arrays by it (radondb-mysql-kubernetes 754).
 MOST_FILES = 1048576
@@ -68,26 +68,20 @@ def explain_limits(limits: Mapping[str, Mapping[str, Any]], host: Capacity) -> d
     return found
 
 
-def drop_in(limits: Mapping[str, Any], *, live: bool) -> str:
-    """The text of a unit's drop-in.
+def unit_drop_ins(limits: Mapping[str, Any], unit: str) -> list[dict[str, str]]:
+    """The drop-ins of a unit, as module config_tree takes files.
 
-    :param live: True for what takes effect when systemd reads its files anew, False for what a daemon gets as it starts.
+    :param unit: name of the unit with its suffix.
+    :returns: ``lemp-start.conf``, which a daemon gets as it starts, and ``lemp-limits.conf``, which systemd applies at once.
     """
-    chosen = {key: value for key, value in limits.items() if key.startswith(("Memory", "Tasks")) == live}
-    if not chosen:
-        return ""
-    return (
-        "\n".join(
-            [
-                "# Written by Ansible (lemp.stack); changes made here are lost.",
-                "[Service]",
-                *(f"{key}={_value(value)}" for key, value in chosen.items()),
-            ]
-        )
-        + "\n"
-    )
+    live = {key: value for key, value in limits.items() if key.startswith(("Memory", "Tasks"))}
+    start = {key: value for key, value in limits.items() if key not in live}
+    return [
+        {"dest": f"/etc/systemd/system/{unit}.d/{name}", "content": _drop_in(values)}
+        for name, values in (("lemp-start.conf", start), ("lemp-limits.conf", live))
+    ]
 
 
-def _value(value: Any) -> str:
-    # Whole MiB read best; systemd knows M as 2^20.
-    return f"{value // MIB}M" if isinstance(value, int) and value >= MIB and value % MIB == 0 else str(value)
+def _drop_in(values: Mapping[str, Any]) -> str:
+    lines = ["# Written by Ansible (lemp.stack); changes made here are lost.", "[Service]"]
+    return "\n".join([*lines, *(f"{key}={value}" for key, value in values.items())]) + "\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from .limits import unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
-from .units import GIB, KIB, MIB, down
+from .units import GIB, KIB, MIB, down, parse_size
 
 DATA_DIRECTORY = "/var/lib/mysql"
 
@@ -44,7 +44,12 @@ THREAD = {
 # Sorting and temporary tables grow with what is left, up to the distribution's own sizes.
 SORT_MOST, TABLE_MOST = 2 * MIB, 16 * MIB
 # Caches of the server that are no use to InnoDB tables: small, and the same everywhere.
-OWN_BUFFERS = {"key_buffer_size": 8 * MIB, "aria_pagecache_buffer_size": 16 * MIB, "innodb_log_buffer_size": 8 * MIB}
+OWN_BUFFERS = {
+    "key_buffer_size": 8 * MIB,
+    "aria_pagecache_buffer_size": 16 * MIB,
+    "innodb_log_buffer_size": 8 * MIB,
+    "query_cache_size": 0,
+}
 # The connection itself: net buffers and the parser's memory root.
 CONNECTION = 128 * KIB
 
@@ -60,7 +65,16 @@ PINS = {
     "thread_stack_kb": KIB,
     "binlog_cache_size_kb": KIB,
 }
-KEYS = (*PINS, "max_connections", "table_open_cache", "extra_clients", "performance_schema", "version", "data_size_mb")
+KEYS = (
+    *PINS,
+    "settings",
+    "max_connections",
+    "table_open_cache",
+    "extra_clients",
+    "performance_schema",
+    "version",
+    "data_size_mb",
+)
 
 SERVER = "https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables"
 INNODB = "https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables"
@@ -163,6 +177,7 @@ class MariaDB(Service):
         self.tables = inputs.whole("table_open_cache", low=10, high=1048576) or TABLE_CACHE
         self.data_size = (inputs.whole("data_size_mb") or 0) * MIB
         self.lock_wait = context.lock_wait
+        self.own_buffers = _own_buffers(given.get("settings"))
 
     @property
     def fixed_connections(self) -> int:
@@ -176,7 +191,7 @@ class MariaDB(Service):
 
     @property
     def base_parts(self) -> dict[str, int]:
-        parts = {"server": BASE, "own buffers": sum(OWN_BUFFERS.values()), "open tables": self.tables * TABLE}
+        parts = {"server": BASE, "own buffers": sum(self.own_buffers.values()), "open tables": self.tables * TABLE}
         if self.performance_schema:
             parts["performance schema"] = PERFORMANCE_SCHEMA
         return parts
@@ -208,7 +223,7 @@ class MariaDB(Service):
         pool = Cache(
             floor=pinned or POOL_LEAST,
             cap=pinned or cap,
-            weight=3,
+            weight=4,
             step=POOL_STEP,
             numerator=POOL_NUMERATOR,
             denominator=POOL_DENOMINATOR,
@@ -238,12 +253,11 @@ class MariaDB(Service):
         for name, size in thread.items():
             section.put(name, size, "user" if name in self.pins else "memory" if name in self._growth else "default")
         section.put("max_heap_table_size", heap, "user" if "max_heap_table_size" in self.pins else "memory")
-        for name, size in OWN_BUFFERS.items():
-            section.put(name, size, "default")
+        for name, size in self.own_buffers.items():
+            section.put(name, size, "default" if size == OWN_BUFFERS[name] else "user")
         section.put("table_open_cache", self.tables, "user" if self.inputs.given.get("table_open_cache") else "default")
         files = max(32768, connections + 2 * self.tables + 10)
         section.put("open_files_limit", files, "mariadb", max_connections=connections, table_open_cache=self.tables)
-        section.put("query_cache_size", 0, "default")
         section.put("innodb_lock_wait_timeout", self.lock_wait, "php_fpm" if self.has_php else "default")
         self._put_disk(section)
         parts = {
@@ -275,3 +289,17 @@ class MariaDB(Service):
             section.put("innodb_flush_neighbors", int(self.disk.kind == "hdd"), "disk", disk=self.disk.kind)
         if self.disk.size:
             section.put("max_tmp_total_space_usage", down(self.disk.size // 5, MIB), "disk", disk_bytes=self.disk.size)
+
+
+def _own_buffers(settings: Any) -> dict[str, int]:
+    """The server's own caches, as the user's further server variables set them.
+
+    :raises ValueError: one of them is no size.
+    """
+    if not isinstance(settings or {}, Mapping):
+        raise ValueError(f"settings of mariadb is {settings!r}, but must be a dictionary of server variables.")
+    given = {str(name).replace("-", "_"): value for name, value in (settings or {}).items()}
+    try:
+        return {name: parse_size(str(given.get(name, size)), "mariadb") for name, size in OWN_BUFFERS.items()}
+    except ValueError as error:
+        raise ValueError(f"settings of mariadb: {error}") from error

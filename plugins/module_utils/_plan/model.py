@@ -76,6 +76,11 @@ class Inputs:
         return tuple(int(part) for part in numbers[:2]) if text else ()
 
 
+def is_pinned(value: Any) -> bool:
+    """0, "0" and nothing at all leave a value to the plan."""
+    return value is False or (value is not None and value not in ("", "0", 0, [], {}))
+
+
 class Text(NamedTuple):
     """What is the same about a value on every host: unit, formula, source, and what the distribution ships."""
 

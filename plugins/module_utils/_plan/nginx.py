@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .limits import unit_limits
-from .model import Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
 from .units import KIB, MIB
 
 KEYS = ("worker_processes", "worker_connections", "worker_rlimit_nofile")
@@ -22,6 +22,10 @@ GZIP = 512 * KIB
 LEAST_CONNECTIONS = 512
 MOST_CONNECTIONS = 8192
 WISH_SHARE = 0.06
+# Static files are served out of the kernel's cache, which counts against the unit's MemoryMax.
+FILES_LEAST = 8 * MIB
+FILES_STEP = MIB
+FILES_SHARE_MOST = 8
 BUFFER_COUNT = 16
 BUFFER = 16 * KIB
 
@@ -73,6 +77,10 @@ class Nginx(Service):
             wish_share=WISH_SHARE,
         )
 
+    def caches(self) -> dict[str, Cache]:
+        most = max(FILES_LEAST, self.host.memory // FILES_SHARE_MOST)
+        return {"files": Cache(floor=FILES_LEAST, cap=most, weight=1, step=FILES_STEP)}
+
     @property
     def buffers(self) -> int:
         """Bytes of the FastCGI buffers of one request: the body's and the header's."""
@@ -111,6 +119,7 @@ class Nginx(Service):
             "master and shared zones": MASTER,
             "workers": processes * (WORKER + CONNECTION),
             "connections": processes * connections * CONNECTION,
+            "page cache of static files": grant.sizes["files"],
         }
         if self.has_php:
             parts["answers of PHP in flight"] = self.workers * (self.buffers + GZIP)

@@ -181,7 +181,7 @@ class PostgreSQL(Service):
         buffers = Cache(
             floor=self.pinned_buffers or BUFFERS_LEAST,
             cap=self.pinned_buffers or cap,
-            weight=2,
+            weight=3,
             step=1 if self.pinned_buffers else BUFFERS_STEP,
             numerator=BUFFERS_NUMERATOR,
             denominator=BUFFERS_DENOMINATOR,

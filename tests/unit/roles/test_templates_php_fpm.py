@@ -31,9 +31,9 @@ POOLS = [BLOG, SHOP]
 
 def pool(given: dict[str, Any], **overrides: Any) -> str:
     pools = overrides.pop("php_fpm_pools", POOLS)
-    planned = ROLE.evaluate("{{ __php_fpm_plan.php_fpm.pools }}", php_fpm_pools=pools)
+    planned = ROLE.evaluate("{{ __php_fpm_plan.php_fpm }}", php_fpm_pools=pools)
     return ROLE.render(
-        "php/pool.d/lemp-pool.conf", __php_fpm_pool=given, __php_fpm_planned_pools=planned, php_fpm_pools=pools, **overrides
+        "php/pool.d/lemp-pool.conf", __php_fpm_pool=given, __php_fpm_planned=planned, php_fpm_pools=pools, **overrides
     )
 
 

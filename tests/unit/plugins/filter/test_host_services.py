@@ -17,7 +17,7 @@ def test_pins_about_the_host_come_along(variables: dict[str, Any]) -> None:
     assert services["host"] == {"memory_mb": 512}
 
 
-def test_pins_about_mariadb_come_along_and_zero_is_no_pin(variables: dict[str, Any]) -> None:
-    pins = "mariadb={'innodb_buffer_pool_size_mb': 300, 'max_connections': 0}"
+def test_pins_of_services_come_along_and_zero_is_no_pin(variables: dict[str, Any]) -> None:
+    pins = "{}, {'mariadb': {'innodb_buffer_pool_size_mb': 300, 'max_connections': 0}}"
     services = evaluate("{{ lemp_sites | lemp.stack.host_services(['database'], " + pins + ") }}", **variables)
     assert services == {"mariadb": {"innodb_buffer_pool_size_mb": 300}}

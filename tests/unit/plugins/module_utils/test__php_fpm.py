@@ -12,7 +12,9 @@ SHOP = {"name": "shop", "user": "shop", "home": "/srv/www/shop", "socket": "/run
 BLOG = {"name": "blog", "user": "blog", "home": "/srv/www/blog", "socket": "/run/php-fpm/blog.sock", "version": "8.2"}
 
 
-def on_host(*pools: dict[str, Any], running: list[str], installed: list[str]) -> dict[str, Any]:
+def on_host(
+    *pools: dict[str, Any], running: list[str], installed: list[str], limits: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
     return host(
         pools,
         running=running,
@@ -22,6 +24,7 @@ def on_host(*pools: dict[str, Any], running: list[str], installed: list[str]) ->
         config_dir="/etc/php/%s/fpm",
         binary="php-fpm%s",
         log_group="adm",
+        limits=limits or {},
     )
 
 
@@ -64,6 +67,7 @@ def test_a_version_that_lost_its_pools_ends_before_another_takes_their_sockets()
             "name": "php8.4-fpm.service",
             "reload_on": ["/etc/php/8.4/fpm/*"],
             "reload_execs": True,
+            "restart_on": [],
             "listen": ["/run/php-fpm/shop.sock"],
         },
     ]
@@ -74,3 +78,23 @@ def test_a_version_that_lost_its_pools_ends_before_another_takes_their_sockets()
 def test_each_version_listens_on_the_sockets_of_its_own_pools() -> None:
     units = on_host(SHOP, BLOG, running=["8.2", "8.4"], installed=["8.2", "8.4"])["units"]
     assert [unit["listen"] for unit in units] == [["/run/php-fpm/blog.sock"], ["/run/php-fpm/shop.sock"]]
+
+
+def limits_in(found: dict[str, Any], version: str) -> dict[str, str]:
+    lines = [line for file in found["files"] if f"php{version}-fpm.service.d" in file["dest"] for line in file["content"].split()]
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def test_each_version_is_held_to_its_own_limits_and_started_anew_where_they_need_it() -> None:
+    limits = {
+        "php_fpm@": {"MemoryMax": 100, "OOMScoreAdjust": 200},
+        "php_fpm@8.4": {"MemoryMax": 30, "OOMScoreAdjust": 200},
+        "php_fpm@8.2": {"MemoryMax": 7, "OOMScoreAdjust": 200},
+    }
+    found = on_host(SHOP, BLOG, running=["8.2", "8.4"], installed=["8.2", "8.4"], limits=limits)
+    assert limits_in(found, "8.4") == {"MemoryMax": "130", "OOMScoreAdjust": "200"}
+    assert limits_in(found, "8.2") == {"MemoryMax": "7", "OOMScoreAdjust": "200"}
+    assert [unit["restart_on"] for unit in found["units"]] == [
+        ["/etc/systemd/system/php8.2-fpm.service.d/lemp-start.conf"],
+        ["/etc/systemd/system/php8.4-fpm.service.d/lemp-start.conf"],
+    ]

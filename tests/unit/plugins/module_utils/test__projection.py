@@ -121,16 +121,21 @@ def test_an_app_gets_its_own_credentials_and_no_null(sites: list[dict[str, Any]]
     ],
 )
 def test_groups_decide_which_services_share_a_host(sites: list[dict[str, Any]], groups: list[str], services: list[str]) -> None:
-    assert list(projection.host_services(sites, groups, {})) == services
+    assert list(projection.host_services(sites, groups, {}, {})) == services
 
 
 def test_a_web_host_without_php_sites_runs_no_pools() -> None:
     static = complete([{"name": "docs", "domains": ["docs.example.org"], "kind": "static"}])
-    assert list(projection.host_services(static, ["web"], {})) == ["nginx"]
+    assert list(projection.host_services(static, ["web"], {}, {})) == ["nginx"]
 
 
 def test_pins_about_the_host_are_handed_on(sites: list[dict[str, Any]]) -> None:
-    assert projection.host_services(sites, [], {"memory_mb": 512}) == {"host": {"memory_mb": 512}}
+    assert projection.host_services(sites, [], {"memory_mb": 512}, {}) == {"host": {"memory_mb": 512}}
+
+
+def test_pins_go_to_services_that_the_host_has(sites: list[dict[str, Any]]) -> None:
+    pins = {"nginx": {"worker_processes": 3, "worker_connections": "0"}, "mariadb": {"max_connections": 50}}
+    assert projection.host_services([], ["web"], {}, pins) == {"nginx": {"worker_processes": 3}}
 
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: name not in RESERVED_NAMES)

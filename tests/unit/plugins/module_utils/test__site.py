@@ -71,7 +71,8 @@ def test_a_name_and_a_domain_are_enough() -> None:
         "wordpress": None,
         "php": {
             "version": "",
-            "worker_memory_mb": 48,
+            "application": "php",
+            "worker_memory_mb": None,
             "max_children": None,
             "weight": 1,
             "memory_limit_mb": 256,
@@ -100,7 +101,7 @@ def test_a_name_and_a_domain_are_enough() -> None:
 def test_wordpress_brings_what_it_needs() -> None:
     site = only(wordpress())
     assert site["root"] == "/usr/share/wordpress"
-    assert site["php"]["worker_memory_mb"] == 64
+    assert site["php"]["application"] == "wordpress"
     assert site["nginx"]["upload_paths"] == ["/wp-content/uploads/"]
     assert site["wordpress"] == {
         "title": "Blog",
