@@ -11,9 +11,10 @@ from typing import Any
 from .units import MIB
 
 # Share of each slice of memory kept for the operating system: Google Kubernetes Engine, "Plan node sizes", reserved memory.
+# Its flat 255 MiB below 1 GiB is for an agent and a container runtime that no host of ours has: the first slice goes on.
 RESERVE_LADDER = ((4096, 0.25), (4096, 0.20), (8192, 0.10), (114688, 0.06))
 RESERVE_ABOVE_LADDER = 0.02
-RESERVE_BELOW_1GIB = 255 * MIB
+RESERVE_LEAST = 96 * MIB
 # Nothing enforces the split where the memory controller is off (Raspberry Pi OS boots so), so more is kept back.
 RESERVE_UNENFORCED = 0.05
 
@@ -67,18 +68,17 @@ class Capacity:
 
     @property
     def reserve(self) -> int:
-        """Bytes that stay with the operating system (GKE ladder; 255 MiB below 1 GiB, never more than half)."""
+        """Bytes that stay with the operating system (GKE ladder, 96 MiB at least, never more than half)."""
         if self.pinned_reserve is not None:
             return self.pinned_reserve
         unenforced = 0 if self.memory_controller else int(self.memory * RESERVE_UNENFORCED)
-        if self.memory < 1024 * MIB:
-            return min(RESERVE_BELOW_1GIB + unenforced, self.memory // 2)
         reserve = 0.0
         rest = self.memory / MIB
         for size, share in RESERVE_LADDER:
             reserve += min(rest, size) * share
             rest = max(0.0, rest - size)
-        return int((reserve + rest * RESERVE_ABOVE_LADDER) * MIB) + unenforced
+        kept = max(RESERVE_LEAST, int((reserve + rest * RESERVE_ABOVE_LADDER) * MIB))
+        return min(kept + unenforced, self.memory // 2)
 
     def disk(self, directory: str) -> Disk:
         return self.disks.get(directory, Disk())

@@ -13,21 +13,22 @@ from .units import GIB, KIB, MIB, down, parse_size
 DATA_DIRECTORY = "/var/lib/mysql"
 
 # Measured with benchmarks/overload.sh, without the buffers that are charged apart.
-BASE = 96 * MIB
+BASE = 56 * MIB
 # Preallocated at start with MariaDB's own sizes, for up to 150 connections and 2000 tables; each further connection more.
-PERFORMANCE_SCHEMA = 140 * MIB
+PERFORMANCE_SCHEMA = 90 * MIB
 PERFORMANCE_SCHEMA_CONNECTION = 512 * KIB
 
 ADMIN_CONNECTIONS = 8
 CLIENTS_ALONE = 150
-POOL_LEAST = 64 * MIB
+POOL_LEAST = 48 * MIB
 POOL_STEP = 8 * MIB
 LOG_FILE_LEAST, LOG_FILE_MOST = 48 * MIB, GIB
 # mariadb.com, "XtraDB/InnoDB memory buffer": control structures take about a tenth more.
 POOL_NUMERATOR, POOL_DENOMINATOR = 11, 10
 # Threads that are no connections: InnoDB's read, write, purge and page cleaner threads, timers, the thread cache.
 THREADS = 64
-TABLE_CACHE = 2000
+TABLE_CACHE_LEAST, TABLE_CACHE = 400, 2000
+WISH_SHARE = 0.05
 # Bytes of one open table: its definition, handlers and InnoDB's own record of it.
 TABLE = 16 * KIB
 
@@ -45,8 +46,8 @@ THREAD = {
 SORT_MOST, TABLE_MOST = 2 * MIB, 16 * MIB
 # Caches of the server that are no use to InnoDB tables: small, and the same everywhere.
 OWN_BUFFERS = {
-    "key_buffer_size": 8 * MIB,
-    "aria_pagecache_buffer_size": 16 * MIB,
+    "key_buffer_size": 4 * MIB,
+    "aria_pagecache_buffer_size": 8 * MIB,
     "innodb_log_buffer_size": 8 * MIB,
     "query_cache_size": 0,
 }
@@ -105,7 +106,9 @@ TEXTS = {
         "", 151, "one per PHP worker, the extra clients and 8 for administration", f"{SERVER}#max_connections"
     ),
     "max_heap_table_size": Text("bytes", 16 * MIB, "as tmp_table_size", f"{SERVER}#max_heap_table_size"),
-    "table_open_cache": Text("", 2000, "the server's own", f"{SERVER}#table_open_cache"),
+    "table_open_cache": Text(
+        "", 2000, "400 to the server's own 2000, from at most 5 % of what is left", f"{SERVER}#table_open_cache"
+    ),
     "open_files_limit": Text("", 32768, "connections, two per open table and 10, 32768 at least", f"{SERVER}#open_files_limit"),
     "key_buffer_size": Text(
         "bytes", 128 * MIB, "small: index cache of MyISAM tables, which applications have no more", f"{SERVER}#key_buffer_size"
@@ -174,7 +177,7 @@ class MariaDB(Service):
         self.connection = sum(self.thread.values()) + beyond + CONNECTION + schema
         self.pinned_connections = inputs.whole("max_connections", low=10, high=100000)
         self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
-        self.tables = inputs.whole("table_open_cache", low=10, high=1048576) or TABLE_CACHE
+        self.pinned_tables = inputs.whole("table_open_cache", low=10, high=1048576)
         self.data_size = (inputs.whole("data_size_mb") or 0) * MIB
         self.lock_wait = context.lock_wait
         self.own_buffers = _own_buffers(given.get("settings"))
@@ -189,17 +192,21 @@ class MariaDB(Service):
         affordable = self.available // 4 // self.connection
         return self.extra_clients + max(ADMIN_CONNECTIONS, min(CLIENTS_ALONE, affordable))
 
-    @property
-    def base_parts(self) -> dict[str, int]:
-        parts = {"server": BASE, "own buffers": sum(self.own_buffers.values()), "open tables": self.tables * TABLE}
+    def _base_parts(self, tables: int) -> dict[str, int]:
+        parts = {"server": BASE, "own buffers": sum(self.own_buffers.values()), "open tables": tables * TABLE}
         if self.performance_schema:
             parts["performance schema"] = PERFORMANCE_SCHEMA
         return parts
 
     def demand(self) -> Demand:
         return Demand(
-            fixed={**self.base_parts, "connections": self.fixed_connections * self.connection},
+            fixed={
+                **self._base_parts(self.pinned_tables or TABLE_CACHE_LEAST),
+                "connections": self.fixed_connections * self.connection,
+            },
             per_worker=self.connection if self.has_php and not self.pinned_connections else 0,
+            wish=0 if self.pinned_tables else (TABLE_CACHE - TABLE_CACHE_LEAST) * TABLE,
+            wish_share=WISH_SHARE,
             max_workers=self.pinned_connections - ADMIN_CONNECTIONS - self.extra_clients if self.pinned_connections else None,
         )
 
@@ -255,13 +262,15 @@ class MariaDB(Service):
         section.put("max_heap_table_size", heap, "user" if "max_heap_table_size" in self.pins else "memory")
         for name, size in self.own_buffers.items():
             section.put(name, size, "default" if size == OWN_BUFFERS[name] else "user")
-        section.put("table_open_cache", self.tables, "user" if self.inputs.given.get("table_open_cache") else "default")
-        files = max(32768, connections + 2 * self.tables + 10)
-        section.put("open_files_limit", files, "mariadb", max_connections=connections, table_open_cache=self.tables)
+        tables = self.pinned_tables or TABLE_CACHE_LEAST + down(grant.wish // TABLE, 100)
+        bound = "user" if self.pinned_tables else "default" if tables == TABLE_CACHE else "memory"
+        section.put("table_open_cache", tables, bound)
+        files = max(32768, connections + 2 * tables + 10)
+        section.put("open_files_limit", files, "mariadb", max_connections=connections, table_open_cache=tables)
         section.put("innodb_lock_wait_timeout", self.lock_wait, "php_fpm" if self.has_php else "default")
         self._put_disk(section)
         parts = {
-            **self.base_parts,
+            **self._base_parts(tables),
             "connections": connections * (self.connection + sum(thread.values()) - sum(self.thread.values())),
             "buffer pool": self.caches()["innodb_buffer_pool_size"].charge(pool),
         }

@@ -13,17 +13,17 @@ from .units import KIB, MIB
 KEYS = ("worker_processes", "worker_connections", "worker_rlimit_nofile")
 
 # Measured with benchmarks/overload.sh: the master with its shared zones, one idle worker, one open TLS connection.
-MASTER = 16 * MIB
-WORKER = 8 * MIB
+MASTER = 12 * MIB
+WORKER = 4 * MIB
 CONNECTION = 40 * KIB
 # Compressing one answer: zlib's window and hash tables, and gzip_buffers (ngx_http_gzip_filter_module.c).
 GZIP = 512 * KIB
 
-LEAST_CONNECTIONS = 512
+LEAST_CONNECTIONS = 256
 MOST_CONNECTIONS = 8192
 WISH_SHARE = 0.06
 # Static files are served out of the kernel's cache, which counts against the unit's MemoryMax.
-FILES_LEAST = 8 * MIB
+FILES_LEAST = 4 * MIB
 FILES_STEP = MIB
 FILES_SHARE_MOST = 8
 BUFFER_COUNT = 16
@@ -36,7 +36,7 @@ TEXTS = {
         "", "auto", "one per CPU that may be used, fewer where memory is short", f"{CORE}#worker_processes"
     ),
     "worker_connections": Text(
-        "", 768, "at least 512 and two per PHP worker together, more from 6 % of what is left", f"{CORE}#worker_connections"
+        "", 768, "at least 256 and two per PHP worker together, more from 6 % of what is left", f"{CORE}#worker_connections"
     ),
     "worker_rlimit_nofile": Text(
         "", None, "two files per connection and 64, rounded up to a power of two", f"{CORE}#worker_rlimit_nofile"
