@@ -53,13 +53,12 @@ def make_plan(facts: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str
     :raises Infeasible: the worst cases do not fit into the host's memory.
     :raises ValueError: an input makes no sense.
     """
-    for name, given in services.items():
+    for name in services:
         if name not in SERVICES and name != "host":
             raise ValueError(f"lemp_services names {name}, but the plan knows {', '.join(KNOWN_SERVICES)} and host.")
-        if given is not None and not isinstance(given, Mapping):
-            raise ValueError(f"lemp_services.{name} is {given!r}, but must be a dictionary of that service's inputs.")
-    host = read_capacity(facts, services.get("host") or {})
-    return _Planner(host, {name: given or {} for name, given in services.items() if name != "host"}).plan()
+    inputs = {name: _inputs_of(name, given) for name, given in services.items()}
+    host = read_capacity(facts, inputs.pop("host", {}))
+    return _Planner(host, inputs).plan()
 
 
 class _Planner:
@@ -93,8 +92,8 @@ class _Planner:
         left -= sum(granted.values())
         workers = self._share_out_workers(left)
         spent = sum(self._fixed(name) + granted.get(name, 0) for name in self.services) + self._worker_cost()
-        for service in self.services.values():
-            service.workers = workers
+        for name, service in self.services.items():
+            service.workers, service.granted = workers, granted.get(name, 0)
         caches = self._caches()
         sizes = fill(caches, self.available - spent, self._most_cached())
         page_cache = self.available - spent - sum(cache.charge(sizes[key]) for key, cache in caches.items())
@@ -103,7 +102,7 @@ class _Planner:
         for name in sorted(self.services, key=lambda name: name == "postgresql"):
             others = sum(sum(outcome.parts.values()) for outcome in outcomes.values())
             own = {key: sizes[owner, key] for owner, key in sizes if owner == name}
-            outcomes[name] = self.services[name].outcome(Grant(granted.get(name, 0), own, page_cache, self.available - others))
+            outcomes[name] = self.services[name].outcome(Grant(own, page_cache, self.available - others))
         return self._result(outcomes)
 
     def _fixed(self, name: str) -> int:
@@ -314,12 +313,19 @@ def service_inputs(services: Any, overrides: Mapping[str, Any], installed: Seque
     :param installed: services that are on the host and count beside a list of names.
     """
     if isinstance(services, Mapping):
-        inputs = {name: dict(given) if isinstance(given, Mapping) else given or {} for name, given in services.items()}
+        inputs = {name: _inputs_of(name, given) for name, given in services.items()}
     elif isinstance(services, Sequence) and not isinstance(services, str):
         names = [str(name).rpartition(".")[2] for name in (*services, *installed)]
         inputs = {name: {} for name in names if name in SERVICES}
     else:
         raise ValueError(f"services is {services!r}, but must be a mapping of services to inputs, or a list of names.")
     for name, given in overrides.items():
-        inputs.setdefault(name, {}).update({key: value for key, value in (given or {}).items() if is_pinned(value)})
+        pinned = {key: value for key, value in _inputs_of(name, given).items() if is_pinned(value)}
+        inputs.setdefault(name, {}).update(pinned)
     return inputs
+
+
+def _inputs_of(name: str, given: Any) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f"lemp_services.{name} is {given!r}, but must be a dictionary of that service's inputs.")
+    return dict(given or {})

@@ -112,11 +112,19 @@ def read_capacity(facts: Mapping[str, Any], pins: Mapping[str, Any]) -> Capacity
         measured_cpus = (found.get("cpus") or {}).get("effective") or facts.get("processor_nproc", facts.get("processor_vcpus"))
         cpus = float(_known("cpus", measured_cpus))
     reserve_mb = _number("reserve_mb", pins.get("reserve_mb"), 0, LARGEST)
+    if reserve_mb is not None and reserve_mb * MIB > size:
+        raise ValueError(f"lemp_host.reserve_mb is {reserve_mb:g}, but the host has only {size // MIB} MB; lower it.")
+    page_size = int(_number("page_size", pins.get("page_size"), 4096, 65536) or found.get("page_size") or 4096)
+    if page_size not in (4096, 16384, 65536):
+        raise ValueError(f"lemp_host.page_size is {page_size}, but must be 4096, 16384 or 65536.")
+    calibration = found.get("calibration") or {}
+    if not isinstance(calibration, Mapping):
+        raise ValueError(f"the calibration kept on the host is {calibration!r}, but must be a dictionary; measure it again.")
     return Capacity(
         memory=size,
         cpus=cpus,
         memory_source=source,
-        page_size=int(_number("page_size", pins.get("page_size"), 4096, 65536) or found.get("page_size") or 4096),
+        page_size=page_size,
         huge_page_size=int(found.get("huge_page_size") or 2 * MIB),
         architecture=str(pins.get("architecture") or found.get("architecture") or facts.get("architecture") or "x86_64"),
         board=found.get("board"),
@@ -128,7 +136,7 @@ def read_capacity(facts: Mapping[str, Any], pins: Mapping[str, Any]) -> Capacity
         disks=_disks(found.get("disks") or {}, pins),
         versions=found.get("versions") or {},
         installed=tuple(found.get("services") or ()),
-        calibration=found.get("calibration") or {},
+        calibration=calibration,
     )
 
 

@@ -52,8 +52,8 @@ def kernel_section(host: Capacity, plan: Mapping[str, Any], redis_persists: bool
         section.put("vm.overcommit_memory", int(redis_persists), "redis")
     _put_dirty(section, host)
     buffers = (plan.get("postgresql") or {}).get("shared_buffers", 0)
-    if buffers >= HUGE_PAGES_FROM:
-        # Rounded down to what is charged, which has the server's own structures in it.
+    # Rounded down to what is charged, which has the server's own structures in it; a page must be small beside those.
+    if buffers >= max(HUGE_PAGES_FROM, 64 * host.huge_page_size):
         pages = buffers * BUFFERS_NUMERATOR // BUFFERS_DENOMINATOR // host.huge_page_size
         section.put("vm.nr_hugepages", pages, "postgresql", huge_page_size=host.huge_page_size)
     files = sum(

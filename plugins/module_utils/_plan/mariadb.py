@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .limits import unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few, shared
 from .units import GIB, KIB, MIB, down, parse_size
 
 DATA_DIRECTORY = "/var/lib/mysql"
@@ -28,7 +28,7 @@ POOL_NUMERATOR, POOL_DENOMINATOR = 11, 10
 # Threads that are no connections: InnoDB's read, write, purge and page cleaner threads, timers, the thread cache.
 THREADS = 64
 TABLE_CACHE_LEAST, TABLE_CACHE = 400, 2000
-WISH_SHARE = 0.05
+WISH_SHARE, WISH_SHARE_ALONE = 0.05, 0.30
 # Bytes of one open table: its definition, handlers and InnoDB's own record of it.
 TABLE = 16 * KIB
 
@@ -177,7 +177,8 @@ class MariaDB(Service):
         self.connection = sum(self.thread.values()) + beyond + CONNECTION + schema
         self.pinned_connections = inputs.whole("max_connections", low=10, high=100000)
         self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
-        self.pinned_tables = inputs.whole("table_open_cache", low=10, high=1048576)
+        refuse_too_few(inputs, "max_connections", self.pinned_connections, ADMIN_CONNECTIONS + self.extra_clients)
+        self.pinned_tables = inputs.whole("table_open_cache", low=10, high=400000)
         self.data_size = (inputs.whole("data_size_mb") or 0) * MIB
         self.lock_wait = context.lock_wait
         self.own_buffers = _own_buffers(given.get("settings"))
@@ -187,10 +188,15 @@ class MariaDB(Service):
         """Connections that no PHP worker accounts for."""
         if self.pinned_connections:
             return self.pinned_connections
-        if self.has_php:
-            return ADMIN_CONNECTIONS + self.extra_clients
-        affordable = self.available // 4 // self.connection
-        return self.extra_clients + max(ADMIN_CONNECTIONS, min(CLIENTS_ALONE, affordable))
+        return ADMIN_CONNECTIONS + self.extra_clients
+
+    @property
+    def _wanted(self) -> dict[str, int]:
+        """Bytes that are wished for, by label: more open tables, and clients that nobody counted."""
+        return {
+            "tables": 0 if self.pinned_tables else (TABLE_CACHE - TABLE_CACHE_LEAST) * TABLE,
+            "clients": 0 if self.has_php or self.pinned_connections else CLIENTS_ALONE * self.connection,
+        }
 
     def _base_parts(self, tables: int) -> dict[str, int]:
         parts = {"server": BASE, "own buffers": sum(self.own_buffers.values()), "open tables": tables * TABLE}
@@ -205,14 +211,15 @@ class MariaDB(Service):
                 "connections": self.fixed_connections * self.connection,
             },
             per_worker=self.connection if self.has_php and not self.pinned_connections else 0,
-            wish=0 if self.pinned_tables else (TABLE_CACHE - TABLE_CACHE_LEAST) * TABLE,
-            wish_share=WISH_SHARE,
+            wish=sum(self._wanted.values()),
+            wish_share=WISH_SHARE if self.has_php else WISH_SHARE_ALONE,
             max_workers=self.pinned_connections - ADMIN_CONNECTIONS - self.extra_clients if self.pinned_connections else None,
         )
 
     @property
     def connections(self) -> int:
-        return self.fixed_connections + (self.workers if self.has_php and not self.pinned_connections else 0)
+        workers = self.workers if self.has_php and not self.pinned_connections else 0
+        return self.fixed_connections + workers + shared(self.granted, self._wanted)["clients"] // self.connection
 
     @property
     def _growth(self) -> dict[str, int]:
@@ -262,7 +269,7 @@ class MariaDB(Service):
         section.put("max_heap_table_size", heap, "user" if "max_heap_table_size" in self.pins else "memory")
         for name, size in self.own_buffers.items():
             section.put(name, size, "default" if size == OWN_BUFFERS[name] else "user")
-        tables = self.pinned_tables or TABLE_CACHE_LEAST + down(grant.wish // TABLE, 100)
+        tables = self.pinned_tables or TABLE_CACHE_LEAST + down(shared(self.granted, self._wanted)["tables"] // TABLE, 100)
         bound = "user" if self.pinned_tables else "default" if tables == TABLE_CACHE else "memory"
         section.put("table_open_cache", tables, bound)
         files = max(32768, connections + 2 * tables + 10)
@@ -308,6 +315,9 @@ def _own_buffers(settings: Any) -> dict[str, int]:
     if not isinstance(settings or {}, Mapping):
         raise ValueError(f"settings of mariadb is {settings!r}, but must be a dictionary of server variables.")
     given = {str(name).replace("-", "_"): value for name, value in (settings or {}).items()}
+    own = [name for name in given if name in THREAD or any(name == key.rpartition("_")[0] or name == key for key in KEYS)]
+    if own:
+        raise ValueError(f"settings of mariadb has {own[0]}, which the plan computes; use the input of that name instead.")
     try:
         return {name: parse_size(str(given.get(name, size)), "mariadb") for name, size in OWN_BUFFERS.items()}
     except ValueError as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .limits import unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
 from .units import KIB, MIB
 
 BASE = 8 * MIB
@@ -36,6 +36,7 @@ class Memcached(Service):
         self.pinned_memory = (inputs.whole("memory_mb") or 0) * MIB
         self.pinned_clients = inputs.whole("max_connections", high=100000)
         self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
+        refuse_too_few(inputs, "max_connections", self.pinned_clients, self.extra_clients)
         self.threads = min(MOST_THREADS, self.host.whole_cpus)
 
     @property

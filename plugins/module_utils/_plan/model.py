@@ -81,6 +81,21 @@ def is_pinned(value: Any) -> bool:
     return value is False or (value is not None and value not in ("", "0", 0, [], {}))
 
 
+def shared(granted: int, wanted: Mapping[str, int]) -> dict[str, int]:
+    """``granted`` split in proportion to what is wanted, by label."""
+    whole = sum(wanted.values()) or 1
+    return {label: size * granted // whole for label, size in wanted.items()}
+
+
+def refuse_too_few(inputs: Inputs, key: str, pinned: int | None, needed: int) -> None:
+    """Connections that somebody pinned have to serve those who are there whatever PHP does."""
+    if pinned and pinned < needed:
+        raise ValueError(
+            f"{key} of {inputs.owner} is {pinned}, but extra clients and administration need {needed}; raise it, or leave it "
+            "to the plan."
+        )
+
+
 class Text(NamedTuple):
     """What is the same about a value on every host: unit, formula, source, and what the distribution ships."""
 
@@ -182,22 +197,25 @@ class Outcome:
 class Grant:
     """What a service gets of what is shared, in bytes.
 
-    :param wish: how much of its demand's wish.
     :param sizes: each of its caches.
     :param page_cache: what nobody is charged for.
     :param beside_others: what is there for this service and the operating system's cache together.
     """
 
-    wish: int
     sizes: Mapping[str, int]
     page_cache: int = 0
     beside_others: int = 0
 
 
 class Service:
-    """One service on the host: made from its inputs, asked for its demand, told the number of PHP workers and its grant."""
+    """One service on the host: made from its inputs, asked for its demand, told what it gets.
+
+    :ivar workers: PHP workers on the host.
+    :ivar granted: bytes of its demand's wish.
+    """
 
     workers = 0
+    granted = 0
 
     def demand(self) -> Demand:
         raise NotImplementedError
@@ -212,7 +230,7 @@ class Service:
 
 # I30: what databases write beside their data fills at most this share of a disk.
 DISK_SHARE = 0.6
-LEAST_DISK_SHARE = 64 * MIB
+LEAST_DISK_SHARE = 128 * MIB
 WRITERS = {"mariadb": "/var/lib/mysql", "postgresql": "/var/lib/postgresql", "redis": "/var/lib/redis"}
 
 

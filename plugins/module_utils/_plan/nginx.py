@@ -54,10 +54,23 @@ class Nginx(Service):
         self.host = context.host
         self.has_php = "php_fpm" in context.names
         self.pinned_processes = self.inputs.whole("worker_processes", high=1024)
-        self.pinned_connections = self.inputs.whole("worker_connections", low=16, high=1048576)
+        self.pinned_connections = self.inputs.whole("worker_connections", low=16, high=500000)
         self.pinned_files = self.inputs.whole("worker_rlimit_nofile", low=64, high=1048576)
+        if self.pinned_files and self.pinned_files < 2 * (self.pinned_connections or LEAST_CONNECTIONS) + 64:
+            raise ValueError(
+                f"worker_rlimit_nofile of nginx is {self.pinned_files}, but {self.pinned_connections or LEAST_CONNECTIONS} "
+                f"connections need {2 * (self.pinned_connections or LEAST_CONNECTIONS) + 64} files; raise it, or lower "
+                "worker_connections."
+            )
         self.buffer = max(BUFFER, self.host.page_size)
         self.buffer_count = BUFFER_COUNT if self.buffer == BUFFER else 8
+
+    @property
+    def _most_connections(self) -> int | None:
+        """Connections per process that the user's own numbers allow; None where only memory bounds them."""
+        if self.pinned_connections:
+            return self.pinned_connections
+        return (self.pinned_files - 64) // 2 if self.pinned_files else None
 
     def demand(self) -> Demand:
         least = self.pinned_processes or 1
@@ -75,6 +88,7 @@ class Nginx(Service):
             per_worker=(self.buffers + GZIP + (0 if self.pinned_connections else 2 * CONNECTION)) if self.has_php else 0,
             wish=(wanted - least) * per_process + max(0, most) * CONNECTION,
             wish_share=WISH_SHARE,
+            max_workers=self._most_connections * least // 2 if self._most_connections else None,
         )
 
     def caches(self) -> dict[str, Cache]:
@@ -91,9 +105,9 @@ class Nginx(Service):
         wanted = self.pinned_processes or self.host.whole_cpus
         per_process = WORKER + CONNECTION * (self.pinned_connections or 1)
         # Half of the wish for processes, so that connections grow too.
-        half = grant.wish if self.pinned_connections else grant.wish // 2
+        half = self.granted if self.pinned_connections else self.granted // 2
         processes = least + min(wanted - least, half // per_process)
-        rest = grant.wish - (processes - least) * per_process
+        rest = self.granted - (processes - least) * per_process
         if self.pinned_connections:
             connections, bound = self.pinned_connections, "user"
         else:
@@ -101,8 +115,11 @@ class Nginx(Service):
             # Rounded up: every worker has paid for one slot of its own.
             connections = -(-total // processes)
             bound = "memory"
-            if connections > max(MOST_CONNECTIONS, -(-2 * self.workers // processes)):
-                connections, bound = MOST_CONNECTIONS, "default"
+            needed = -(-2 * self.workers // processes)
+            if connections > max(MOST_CONNECTIONS, needed):
+                connections, bound = max(MOST_CONNECTIONS, needed), "default"
+            if self._most_connections and connections > self._most_connections:
+                connections, bound = self._most_connections, "user"
         files = self.pinned_files or _power_of_two(2 * connections + 64)
         section = Section("nginx", TEXTS)
         section.put(

@@ -47,6 +47,8 @@ OPCACHE_SHARE = 0.15
 JIT_MOST_MB_ARM = 128
 # php-src, ext/opcache/zend_accelerator_hash.c: slots are the next of these.
 HASH_SIZES = (1979, 3907, 7963, 16229, 32531, 65407, 130987, 262237, 524521, 1048793)
+# PHP takes no larger number, and makes of it the last size.
+MOST_FILES = 1000000
 LISTEN_BACKLOG = 4096
 
 # Workers per CPU: a request that waits for a database or another server leaves the CPU to others.
@@ -120,7 +122,10 @@ class PhpFpm(Service):
         self.host = context.host
         self.inputs = Inputs("php_fpm", given, KEYS)
         calibration = self.host.calibration.get("php_fpm") or {}
-        self.calibration: Mapping[str, Any] = calibration if isinstance(calibration, Mapping) else {}
+        pools = calibration.get("pools") if isinstance(calibration, Mapping) else None
+        if not isinstance(calibration, Mapping) or not isinstance(pools or {}, Mapping):
+            raise ValueError(f"the calibration of php_fpm kept on the host is {calibration!r}; measure it again.")
+        self.calibration: Mapping[str, Any] = calibration
         self.pools = self._read_pools(given.get("pools"))
         self.versions = sorted({pool.version for pool in self.pools})
         self.jit_mb = self.inputs.whole("jit_buffer_mb", low=0, high=JIT_MOST_MB_ARM if self._is_arm else 4096) or 0
@@ -157,6 +162,8 @@ class PhpFpm(Service):
         inputs = Inputs(f"pool {name}", item, item)
         application = APPLICATIONS[inputs.choice("application", APPLICATIONS, "php")]
         measured = (self.calibration.get("pools") or {}).get(name) or {}
+        if not isinstance(measured, Mapping):
+            raise ValueError(f"the calibration of pool {name} kept on the host is {measured!r}; measure it again.")
         pinned_mb = inputs.whole("worker_memory_mb")
         measured_mb = Inputs(f"the calibration of pool {name}", measured, measured).whole("worker_memory_mb")
         for key in ("max_execution_time_seconds", "request_terminate_timeout_seconds"):
@@ -233,9 +240,9 @@ class PhpFpm(Service):
             heapq.heappush(queue, (children[name] / pool.weight, name, pool))
         self.children = children
 
-    def outcome(self, grant: Grant) -> Outcome:
+    def outcome(self, _grant: Grant) -> Outcome:
         masters = len(self.versions)
-        grown_mb = down(grant.wish // MIB // masters, OPCACHE_STEP_MB)
+        grown_mb = down(self.granted // MIB // masters, OPCACHE_STEP_MB)
         need_mb, need_bound = self._opcache_need_mb
         opcache_mb = self.pinned_opcache or OPCACHE_LEAST_MB + grown_mb
         control = max(pool.timeouts["request_terminate_timeout"] for pool in self.pools) + CONTROL_AFTER_TERMINATE
@@ -293,7 +300,7 @@ class PhpFpm(Service):
             "user" if self.pinned_strings else "opcache",
             memory_consumption_mb=opcache_mb,
         )
-        files = self.pinned_files or hash_size(self._files * 12 // 10)
+        files = self.pinned_files or min(MOST_FILES, hash_size(self._files * 12 // 10))
         section.put("max_accelerated_files", files, "user" if self.pinned_files else "application", php_files=self._files)
         section.put("jit_buffer_size_mb", self.jit_mb, "user" if self.jit_mb else "default")
         return section

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .limits import unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few, shared
 from .units import GIB, KIB, MIB, down
 
 DATA_DIRECTORY = "/var/lib/postgresql"
@@ -32,7 +32,7 @@ WORK_LEAST, WORK_MOST = 2 * MIB, 64 * MIB
 HASH_MULTIPLIER = 2
 MAINTENANCE_LEAST, MAINTENANCE_MOST = 32 * MIB, 2 * GIB - MIB
 VACUUM_LEAST, VACUUM_MOST = 16 * MIB, GIB
-WISH_SHARE = 0.15
+WISH_SHARE, WISH_SHARE_ALONE = 0.15, 0.40
 HUGE_PAGES_FROM = 8 * GIB
 SEGMENT = 16 * MIB
 
@@ -125,6 +125,8 @@ class PostgreSQL(Service):
         self.pinned_work = (inputs.whole("work_mem_kb", low=64) or 0) * KIB
         self.pinned_connections = inputs.whole("max_connections", low=SUPERUSER_CONNECTIONS + 1, high=10000)
         self.extra_clients = inputs.whole("extra_clients", low=0, high=10000) or 0
+        own = ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self.extra_clients
+        refuse_too_few(inputs, "max_connections", self.pinned_connections, own)
         if self.pinned_buffers > BUFFERS_MOST_SHARE * self.host.memory:
             raise ValueError(
                 f"shared_buffers_mb of postgresql is {self.pinned_buffers // MIB}, which is more than 40 % of the host's "
@@ -138,19 +140,18 @@ class PostgreSQL(Service):
         if self.pinned_connections:
             return self.pinned_connections
         own = ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self.extra_clients
-        if self.has_php:
-            return own
-        return own + max(1, min(CLIENTS_ALONE, self.context.available // 4 // self.connection))
+        return own
 
     @property
     def _wanted(self) -> dict[str, int]:
-        """Bytes that are wished for, by label: more for maintenance, autovacuum and further parallel workers."""
+        """Bytes that are wished for, by label: more for maintenance, autovacuum, further parallel workers, unknown clients."""
         memory = self.host.memory
         vacuum = min(VACUUM_MOST, max(VACUUM_LEAST, memory // 64)) - VACUUM_LEAST
         return {
             "maintenance": min(MAINTENANCE_MOST, max(MAINTENANCE_LEAST, memory // 16)) - MAINTENANCE_LEAST,
             "autovacuum": vacuum * AUTOVACUUM_WORKERS,
             "parallel workers": (self.host.whole_cpus - 1) * self.connection,
+            "clients": 0 if self.has_php or self.pinned_connections else CLIENTS_ALONE * self.connection,
         }
 
     def demand(self) -> Demand:
@@ -164,7 +165,7 @@ class PostgreSQL(Service):
             },
             per_worker=self.connection if self.has_php and not self.pinned_connections else 0,
             wish=sum(self._wanted.values()),
-            wish_share=WISH_SHARE,
+            wish_share=WISH_SHARE if self.has_php else WISH_SHARE_ALONE,
             max_workers=(
                 self.pinned_connections - ADMIN_CONNECTIONS - SUPERUSER_CONNECTIONS - self.extra_clients
                 if self.pinned_connections
@@ -174,7 +175,8 @@ class PostgreSQL(Service):
 
     @property
     def _connections(self) -> int:
-        return self.fixed_connections + (self.workers if self.has_php and not self.pinned_connections else 0)
+        workers = self.workers if self.has_php and not self.pinned_connections else 0
+        return self.fixed_connections + workers + shared(self.granted, self._wanted)["clients"] // self.connection
 
     def caches(self) -> dict[str, Cache]:
         cap = max(BUFFERS_LEAST, int(self.host.memory * BUFFERS_SHARE))
@@ -188,15 +190,13 @@ class PostgreSQL(Service):
         )
         if self.pinned_work:
             return {"shared_buffers": buffers}
-        # Every parallel worker may sort and hash like a connection. All CPUs are counted, grant.wish or not.
+        # Every parallel worker may sort and hash like a connection. All CPUs are counted, self.granted or not.
         users = self._connections + self.host.whole_cpus
         query = Cache(floor=0, cap=WORK_MOST - WORK_LEAST, weight=1, step=KIB, numerator=users * HASH_MULTIPLIER)
         return {"shared_buffers": buffers, "work_mem": query}
 
     def outcome(self, grant: Grant) -> Outcome:
-        wanted = self._wanted
-        whole = sum(wanted.values()) or 1
-        part = {label: size * grant.wish // whole for label, size in wanted.items()}
+        part = shared(self.granted, self._wanted)
         parallel = 1 + part["parallel workers"] // self.connection
         maintenance = down(MAINTENANCE_LEAST + part["maintenance"], KIB)
         vacuum = down(VACUUM_LEAST + part["autovacuum"] // AUTOVACUUM_WORKERS, KIB)

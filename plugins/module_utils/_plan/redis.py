@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .limits import unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
+from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
 from .units import KIB, MIB
 
 DATA_DIRECTORY = "/var/lib/redis"
@@ -49,6 +49,7 @@ class Redis(Service):
         self.pinned_memory = (inputs.whole("maxmemory_mb") or 0) * MIB
         self.pinned_clients = inputs.whole("maxclients", high=100000)
         self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
+        refuse_too_few(inputs, "maxclients", self.pinned_clients, self.extra_clients)
         if self.disk_share and 2 * self.pinned_memory > self.disk_share:
             raise ValueError(
                 f"maxmemory_mb of redis is {self.pinned_memory // MIB}, but twice that does not fit into its share of the "

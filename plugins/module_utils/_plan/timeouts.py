@@ -21,9 +21,15 @@ def request_timeouts(pool: Mapping[str, Any]) -> dict[str, int]:
     """The time limits of one pool's requests, the database's first.
 
     :param pool: an item of ``php_fpm_pools``.
+    :raises ValueError: PHP's own limit would come too late to be the one that strikes.
     """
     execution = int(pool.get("max_execution_time_seconds") or EXECUTION)
     terminate = int(pool.get("request_terminate_timeout_seconds") or execution + TERMINATE_AFTER_EXECUTION)
+    if terminate <= execution:
+        raise ValueError(
+            f"request_terminate_timeout_seconds of pool {pool.get('name')} is {terminate}, which must exceed its"
+            f" max_execution_time_seconds ({execution}); raise the first or lower the second."
+        )
     return {
         "statement": execution,
         "lock_wait": max(1, min(LOCK_WAIT, execution - 1)),
