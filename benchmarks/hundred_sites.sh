@@ -18,7 +18,6 @@ all:
       ansible_become: false
       ansible_python_interpreter: /usr/bin/python3
       baseline_container: true
-      lemp_host: {memory_mb: 16384, cpus: 2}
   children: {web: {hosts: {$host: }}, database: {hosts: {$host: }}}
 YAML
 

@@ -47,7 +47,7 @@ up() {
     --resolve "demo.lemp.test:$LEMP_DEMO_HTTPS_PORT:127.0.0.1" "$url"
   say "What was installed"
   docker exec "$name" dpkg-query -W -f '  ${Package} ${Version}\n' nginx 'php[0-9]*-fpm' mariadb-server wordpress | sort
-  say "Tuned for $LEMP_DEMO_MEMORY_MB MB of memory and 2 CPUs"
+  say "Tuned for the container's $LEMP_DEMO_MEMORY_MB MB of memory"
   docker exec "$name" sh -c '
     grep -hE "^(worker_processes|    worker_connections)" /etc/nginx/nginx.conf | sed -E "s/^ */  nginx: /"
     sed -nE "s/^pm.max_children/  php-fpm: pm.max_children/p" /etc/php/*/fpm/pool.d/lemp-demo.conf

@@ -41,7 +41,7 @@ for name in $(sed -nE 's/.*name: (.*)\..*/\1/p' requirements.yml | sort -u); do
   cp -r "collections/ansible_collections/$name" "$work/clone/collections/ansible_collections/"
 done
 start "$host"
-overrides=(-e "ansible_host=$(address "$host")" -e baseline_container=true -e '{"lemp_host": {"memory_mb": 2048, "cpus": 2}}'
+overrides=(-e "ansible_host=$(address "$host")" -e baseline_container=true
   -e vault_blog_admin_password=entry-1 -e vault_blog_database_password=entry-2)
 
 say "1. A plain clone: ansible-playbook -i inventories/single site.yml"
