@@ -96,7 +96,7 @@ ansible_facts:
           returned: success
           type: str
         kernel:
-          description: C(nr_open) and C(file_max), limits of open files.
+          description: C(nr_open), C(file_max) and, where a container cannot raise it, C(nofile): limits of open files.
           returned: success
           type: dict
         disks:

@@ -1,4 +1,4 @@
-"""Every daemon starts with the values of the smallest and of the largest plan that this machine can hold, and runs with them."""
+"""Every daemon starts and runs with the values of the smallest and of the largest plan that this machine can hold."""
 
 import json
 import os
@@ -14,11 +14,13 @@ from ansible_collections.lemp.stack.plugins.module_utils._plan.units import MIB,
 
 SERVICES = {name: {} for name in ("nginx", "php_fpm", "mariadb", "postgresql", "redis", "memcached")}
 CPUS = os.cpu_count()
+DROP_IN = "/etc/systemd/system/nginx.service.d/zz-test.conf"
 
 
-def plan_of(memory_mb, **versions):
+def plan_of(memory_mb, nofile=None, **versions):
     inputs = {name: {"version": versions[name]} if name in versions else {} for name in SERVICES}
-    return make_plan({}, {**inputs, "host": {"memory_mb": memory_mb, "cpus": CPUS}})
+    facts = {"lemp_capacity": {"kernel": {"nofile": nofile}}}
+    return make_plan(facts, {**inputs, "host": {"memory_mb": memory_mb, "cpus": CPUS}})
 
 
 def smallest_mb():
@@ -41,7 +43,9 @@ def plan(request, host):
     postgresql = host.check_output("ls /etc/postgresql")
     mariadb = host.check_output("mariadbd --version | grep -oE '[0-9]+[.][0-9]+' | head -n 1")
     memory_mb = smallest_mb() if request.param == "smallest" else largest_mb()
-    return plan_of(memory_mb, postgresql=postgresql, mariadb=mariadb)
+    # A container without CAP_SYS_RESOURCE cannot raise what it was started with.
+    nofile = int(host.check_output("awk '/Max open files/ { print $5 }' /proc/1/limits"))
+    return plan_of(memory_mb, nofile, postgresql=postgresql, mariadb=mariadb)
 
 
 def write(host, path, lines):
@@ -62,7 +66,9 @@ def test_mariadb_runs_with_every_planned_value(host, plan):
     try:
         restart(host, "mariadb")
         running = dict(
-            line.split("\t") for line in host.check_output("mariadb --batch -N -e 'show global variables'").splitlines() if "\t" in line
+            line.split("\t")
+            for line in host.check_output("mariadb --batch -N -e 'show global variables'").splitlines()
+            if "\t" in line
         )
     finally:
         host.check_output("rm /etc/mysql/mariadb.conf.d/61-test.cnf")
@@ -76,9 +82,7 @@ def test_postgresql_runs_with_every_planned_value(host, plan):
         for key, entry in plan["explain"].items()
         if key.startswith("postgresql.")
     }
-    values = {
-        name: format_size(value, "postgresql") if sizes[name] else value for name, value in plan["postgresql"].items()
-    }
+    values = {name: format_size(value, "postgresql") if sizes[name] else value for name, value in plan["postgresql"].items()}
     path = f"/etc/postgresql/{version}/main/conf.d/test.conf"
     write(host, path, [f"{name} = '{value}'" for name, value in values.items()])
     try:
@@ -91,7 +95,10 @@ def test_postgresql_runs_with_every_planned_value(host, plan):
     finally:
         host.check_output("rm %s", path)
     units = {"8kB": 8192, "kB": 1024, "MB": MIB, "": 1}
-    running = {name: float(setting) * units.get(unit, 1) if setting[0].isdigit() else setting for name, (setting, unit) in json.loads(rows).items()}
+    running = {
+        name: float(setting) * units.get(unit, 1) if setting[0].isdigit() else setting
+        for name, (setting, unit) in json.loads(rows).items()
+    }
     assert running == {name: value if isinstance(value, str) else float(value) for name, value in plan["postgresql"].items()}
 
 
@@ -110,7 +117,8 @@ def test_redis_runs_with_every_planned_value(host, plan):
 
 def test_memcached_runs_with_every_planned_value(host, plan):
     values = plan["memcached"]
-    command = f"memcached -u nobody -l 127.0.0.1 -p 11299 -m {values['memory_mb']} -c {values['max_connections']} -t {values['threads']}"
+    sizes = f"-m {values['memory_mb']} -c {values['max_connections']} -t {values['threads']}"
+    command = f"memcached -u nobody -l 127.0.0.1 -p 11299 {sizes}"
     host.check_output(f"systemd-run --quiet --collect --unit lemp-memcached-test {command}")
     try:
         settings = host.check_output(
@@ -151,14 +159,17 @@ def test_nginx_and_php_fpm_start_with_planned_values(host, plan):
             host.check_output("cp -p %s %s.kept", path, path)
             for name, (pattern, value) in changes.items():
                 host.check_output(f"sed -i 's/^\\( *\\){pattern}/\\1{name} {value}/' {path}")
+        write(host, DROP_IN, ["[Service]", f"LimitNOFILE={plan['limits']['nginx']['LimitNOFILE']}"])
+        host.check_output("systemctl daemon-reload")
         restart(host, "nginx")
         restart(host, f"php{php}-fpm")
-        processes = host.check_output("pgrep -c -f 'nginx: worker process'")
         master = host.check_output("systemctl show -p MainPID --value nginx")
+        processes = host.check_output("pgrep -c -P %s", master)
         files = host.check_output("awk '/Max open files/ { print $4 }' /proc/$(pgrep -P %s | head -n 1)/limits", master)
     finally:
         for path in edits:
             host.check_output("mv %s.kept %s", path, path)
+        host.check_output("rm -f %s; systemctl daemon-reload", DROP_IN)
         host.check_output("systemctl restart nginx php%s-fpm", php)
     assert int(processes) == nginx["worker_processes"]
     assert int(files) == nginx["worker_rlimit_nofile"]

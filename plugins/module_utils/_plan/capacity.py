@@ -18,6 +18,9 @@ RESERVE_LEAST = 96 * MIB
 # Nothing enforces the split where the memory controller is off (Raspberry Pi OS boots so), so more is kept back.
 RESERVE_UNENFORCED = 0.05
 
+# systemd from 240 on may raise fs.nr_open to 2^30, and programs size arrays by it (radondb-mysql-kubernetes 754).
+MOST_FILES = 1048576
+
 # Beyond any host; keeps infinity out.
 LARGEST = 2**40
 DISK_KINDS = ("nvme", "ssd", "hdd", "sd", "tmpfs", "unknown")
@@ -41,6 +44,7 @@ class Capacity:
     :param memory: what is there, the tightest cgroup limit included.
     :param cpus: may be a fraction, where a quota rules.
     :param memory_controller: whether the kernel enforces the limits of units.
+    :param nofile: open files that a daemon may ask for at most.
     :param pinned_reserve: bytes; None takes the ladder.
     """
 
@@ -56,6 +60,7 @@ class Capacity:
     profile: str = "balanced"
     pinned_reserve: int | None = None
     file_max: int = 0
+    nofile: int = MOST_FILES
     disks: Mapping[str, Disk] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     installed: tuple[str, ...] = ()
@@ -133,6 +138,7 @@ def read_capacity(facts: Mapping[str, Any], pins: Mapping[str, Any]) -> Capacity
         profile=_choice("profile", pins.get("profile"), PROFILES, "balanced"),
         pinned_reserve=None if reserve_mb is None else int(reserve_mb * MIB),
         file_max=int((found.get("kernel") or {}).get("file_max") or 0),
+        nofile=min(MOST_FILES, int((found.get("kernel") or {}).get("nofile") or MOST_FILES)),
         disks=_disks(found.get("disks") or {}, pins),
         versions=found.get("versions") or {},
         installed=tuple(found.get("services") or ()),

@@ -10,8 +10,6 @@ from .capacity import Capacity
 from .model import Text, explanation
 from .units import down
 
-# systemd from 240 on may raise fs.nr_open to 2^30, and programs size arrays by it (radondb-mysql-kubernetes 754).
-MOST_FILES = 1048576
 LEAST_FILES = 1024
 
 RESOURCE = "https://www.freedesktop.org/software/systemd/man/latest/systemd.resource-control.html"
@@ -53,7 +51,7 @@ def unit_limits(charge: int, host: Capacity, *, files: int, tasks: int, oom_scor
         "MemoryMax": most,
         "MemoryHigh": down(most - most // 32, host.page_size),
         "TasksMax": 2 * tasks + 32,
-        "LimitNOFILE": min(MOST_FILES, max(LEAST_FILES, files)),
+        "LimitNOFILE": min(host.nofile, max(LEAST_FILES, files)),
         "OOMScoreAdjust": oom_score,
     }
 

@@ -18,7 +18,8 @@ BASE = 56 * MIB
 PERFORMANCE_SCHEMA = 90 * MIB
 PERFORMANCE_SCHEMA_CONNECTION = 512 * KIB
 
-ADMIN_CONNECTIONS = 8
+# The server accepts no max_connections below 10.
+ADMIN_CONNECTIONS = 10
 CLIENTS_ALONE = 150
 POOL_LEAST = 48 * MIB
 POOL_STEP = 8 * MIB
@@ -103,7 +104,7 @@ TEXTS = {
         "seconds", 50, "below the shortest request_terminate_timeout of the pools", f"{INNODB}#innodb_lock_wait_timeout"
     ),
     "max_connections": Text(
-        "", 151, "one per PHP worker, the extra clients and 8 for administration", f"{SERVER}#max_connections"
+        "", 151, "one per PHP worker, the extra clients and 10 for administration", f"{SERVER}#max_connections"
     ),
     "max_heap_table_size": Text("bytes", 16 * MIB, "as tmp_table_size", f"{SERVER}#max_heap_table_size"),
     "table_open_cache": Text(
@@ -271,8 +272,9 @@ class MariaDB(Service):
             section.put(name, size, "default" if size == OWN_BUFFERS[name] else "user")
         tables = self.pinned_tables or TABLE_CACHE_LEAST + down(shared(self.granted, self._wanted)["tables"] // TABLE, 100)
         bound = "user" if self.pinned_tables else "default" if tables == TABLE_CACHE else "memory"
+        tables = min(tables, (self.host.nofile - connections - 10) // 2)
         section.put("table_open_cache", tables, bound)
-        files = max(32768, connections + 2 * tables + 10)
+        files = min(self.host.nofile, max(32768, connections + 2 * tables + 10))
         section.put("open_files_limit", files, "mariadb", max_connections=connections, table_open_cache=tables)
         section.put("innodb_lock_wait_timeout", self.lock_wait, "php_fpm" if self.has_php else "default")
         self._put_disk(section)

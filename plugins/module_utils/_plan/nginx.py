@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .capacity import MOST_FILES
 from .limits import unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
 from .units import KIB, MIB
@@ -70,7 +71,8 @@ class Nginx(Service):
         """Connections per process that the user's own numbers allow; None where only memory bounds them."""
         if self.pinned_connections:
             return self.pinned_connections
-        return (self.pinned_files - 64) // 2 if self.pinned_files else None
+        files = min(self.pinned_files or self.host.nofile, self.host.nofile)
+        return (files - 64) // 2 if files < MOST_FILES else None
 
     def demand(self) -> Demand:
         least = self.pinned_processes or 1
@@ -120,7 +122,7 @@ class Nginx(Service):
                 connections, bound = max(MOST_CONNECTIONS, needed), "default"
             if self._most_connections and connections > self._most_connections:
                 connections, bound = self._most_connections, "user"
-        files = self.pinned_files or _power_of_two(2 * connections + 64)
+        files = self.pinned_files or min(self.host.nofile, _power_of_two(2 * connections + 64))
         section = Section("nginx", TEXTS)
         section.put(
             "worker_processes",

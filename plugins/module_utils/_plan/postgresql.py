@@ -35,6 +35,7 @@ VACUUM_LEAST, VACUUM_MOST = 16 * MIB, GIB
 WISH_SHARE, WISH_SHARE_ALONE = 0.15, 0.40
 HUGE_PAGES_FROM = 8 * GIB
 SEGMENT = 16 * MIB
+BLOCK = 8 * KIB
 
 KEYS = ("shared_buffers_mb", "work_mem_kb", "max_connections", "extra_clients", "version", "workload")
 # WAL between two checkpoints, where the disk allows it: le0pard/pgtune, by type of database.
@@ -207,7 +208,7 @@ class PostgreSQL(Service):
         put = section.put
         at_cap = buffers + BUFFERS_STEP > self.host.memory * BUFFERS_SHARE
         put("shared_buffers", buffers, "user" if self.pinned_buffers else "share of memory" if at_cap else "memory")
-        put("effective_cache_size", down(max(buffers, grant.beside_others), KIB), "memory")
+        put("effective_cache_size", down(max(buffers, grant.beside_others), BLOCK), "memory")
         put("work_mem", work, "user" if self.pinned_work else "memory", connections=connections, parallel_workers=parallel)
         put("hash_mem_multiplier", float(HASH_MULTIPLIER), "default")
         put("maintenance_work_mem", maintenance, "memory")
