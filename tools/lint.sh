@@ -49,7 +49,7 @@ site = importlib.import_module(f"{package}._site")
 budget = importlib.import_module(f"{package}._plan.budget")
 projection = importlib.import_module(f"{package}._projection")
 sites = site.complete([{"name": "shop", "domains": ["shop.example.org"], "database": {"password": "x"}}])
-services = projection.host_services(sites, ["web", "database"], {"memory_mb": 2048, "cpus": 2})
+services = projection.host_services(sites, ["web", "database"], {"memory_mb": 2048, "cpus": 2}, {})
 assert budget.make_plan({}, services)["feasible"]
 import tempfile
 wanted = importlib.import_module(f"{package}._config.wanted")

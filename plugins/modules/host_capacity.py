@@ -29,7 +29,7 @@ options:
     default: [/var/lib/mysql, /var/lib/postgresql, /var/lib/redis, /var/www, /tmp]
 attributes:
   check_mode:
-    description: Measures the same and writes nothing.
+    description: Measures the same, writes nothing and reports no change.
     support: full
   diff_mode:
     description: Shows no difference.
@@ -45,6 +45,10 @@ seealso:
 EXAMPLES = r"""
 - name: Measure the host
   lemp.stack.host_capacity:
+
+- name: Measure the host before a plan that shall survive new kernels
+  lemp.stack.host_capacity:
+    remember: true
 
 - name: Show what may be used
   ansible.builtin.debug:
@@ -66,7 +70,8 @@ ansible_facts:
         memory:
           description: >-
             C(total_bytes) (MemTotal), C(limit_bytes) and C(limit_source) of the tightest control group, C(bytes) (the smaller
-            of both), C(planned_bytes) (what to plan for), and whether the memory C(controller) is on.
+            of both), C(planned_bytes) (the limit, else 99 % of MemTotal in whole MiB, or what O(remember) kept for a MemTotal
+            that differs by 1 % at most), and whether the memory C(controller) is on.
           returned: success
           type: dict
         cpus:
@@ -96,7 +101,7 @@ ansible_facts:
           returned: success
           type: str
         kernel:
-          description: C(nr_open), C(file_max) and, where a container cannot raise it, C(nofile): limits of open files.
+          description: Limits of open files, C(nr_open), C(file_max) and, where a container cannot raise it, C(nofile).
           returned: success
           type: dict
         disks:
@@ -115,7 +120,9 @@ ansible_facts:
           returned: success
           type: dict
         data:
-          description: Bytes of the data of C(mariadb) and C(postgresql).
+          description: >-
+            Bytes of the tables of C(mariadb) and of the databases of C(postgresql); null where there are none, or too many
+            files to count quickly.
           returned: success
           type: dict
         calibration:
@@ -144,11 +151,9 @@ def main() -> None:
         memory = capacity["memory"]
         remembered = host.recall("/")
         memory["planned_bytes"] = host.planned_memory(memory, remembered)
-        is_new = not isinstance(remembered, dict) or remembered.get("planned_bytes") != memory["planned_bytes"]
-        if module.params["remember"] and memory["limit_bytes"] is None and is_new:
+        if module.params["remember"] and not module.check_mode and host.is_news(memory, remembered):
+            host.remember("/", memory)
             changed = True
-            if not module.check_mode:
-                host.remember("/", memory)
     except (Malformed, OSError) as error:
         module.fail_json(msg=f"The host could not be measured: {error}")
     module.exit_json(changed=changed, ansible_facts={"lemp_capacity": capacity})

@@ -121,8 +121,9 @@ class _Planner:
 
     def _least(self) -> int:
         """Bytes without which the services cannot run at all."""
-        least_workers = sum(count * self._prices()[name] for name, count in self.php.least.items()) if self.php else 0
-        return sum(self._fixed(name) for name in self.services) + self._floors() + least_workers
+        prices = self._prices()
+        workers = sum(count * prices[name] for name, count in self._least_workers().items())
+        return sum(self._fixed(name) for name in self.services) + self._floors() + workers
 
     def _share_out_workers(self, left: int) -> int:
         if not self.php:
@@ -141,7 +142,7 @@ class _Planner:
 
     def _refuse_too_few_connections(self) -> None:
         """I17, I18: pinned connections that do not even serve the least workers."""
-        needed = sum(self.php.least.values()) if self.php else 0
+        needed = sum(self._least_workers().values())
         for name, demand in self.demands.items():
             if demand.max_workers is not None and demand.max_workers < needed:
                 raise Infeasible(
@@ -212,20 +213,21 @@ class _Planner:
             charges[name] += cache.charge(cache.floor)
         remedies = self._remedies(shortfall, charges)
         parts = ", ".join(f"{name} {megabytes(charge)}" for name, charge in sorted(charges.items()))
-        workers = f", {self._least_workers()}" if self.php else ""
+        least = self._least_workers()
+        if least:
+            prices = self._prices()
+            cost = sum(count * prices[name] for name, count in least.items())
+            parts += f", {sum(least.values())} PHP workers with their connections {megabytes(cost)}"
         return Infeasible(
             f"the services need {megabytes(shortfall)} more than the host has: {megabytes(self.host.memory)} of memory, "
-            f"{megabytes(self.host.reserve)} kept for the operating system, worst cases: {parts}{workers}; "
+            f"{megabytes(self.host.reserve)} kept for the operating system, worst cases: {parts}; "
             f"{', or '.join(remedies)}.",
             shortfall,
             remedies,
         )
 
-    def _least_workers(self) -> str:
-        assert self.php
-        prices, least = self._prices(), self.php.least
-        cost = sum(count * prices[name] for name, count in least.items())
-        return f"{sum(least.values())} PHP workers with their connections {megabytes(cost)}"
+    def _least_workers(self) -> dict[str, int]:
+        return self.php.least if self.php else {}
 
     def _remedies(self, shortfall: int, charges: Mapping[str, int]) -> list[str]:
         """The cheapest ways out, each sufficient or saying what it gives."""

@@ -81,7 +81,9 @@ def test_each_version_listens_on_the_sockets_of_its_own_pools() -> None:
 
 
 def limits_in(found: dict[str, Any], version: str) -> dict[str, str]:
-    lines = [line for file in found["files"] if f"php{version}-fpm.service.d" in file["dest"] for line in file["content"].split()]
+    lines = [
+        line for file in found["files"] if f"php{version}-fpm.service.d" in file["dest"] for line in file["content"].split()
+    ]
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
