@@ -7,13 +7,16 @@ uber-go/automaxprocs (quota) and nginx/docker-nginx (cpuset).
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .files import Malformed, number, read
+from .files import Malformed, Mount, mounts, number, read
 
 DEFAULT_PERIOD = 100000
+# Of version 1 on 64 bits: the largest whole number of pages of 64 KiB, the largest there are; smaller pages say a bit more.
+PAGE_COUNTER_MAXIMUM = 2**63 - 2**16
 
 
 @dataclass(frozen=True)
@@ -42,78 +45,102 @@ class Hierarchy:
 
 
 def hierarchy(root: str, controller: str) -> Hierarchy | None:
-    """The hierarchy that has ``controller`` (``memory``, ``cpu``, ``cpuset``); None without one.
+    """The hierarchy that has ``controller`` (``memory``, ``cpu``, ``cpuset``); None without one."""
+    return next(iter(_hierarchies(root, controller)), None)
 
-    :raises Malformed: two mounts of the controller contradict each other.
-    """
+
+def _hierarchies(root: str, controller: str) -> list[Hierarchy]:
+    """Every mount of the hierarchy that has ``controller``; where the group is seen in one, only such mounts."""
     groups = _groups(root)
-    unified = None
-    for line in (read(root, "/proc/self/mountinfo") or "").splitlines():
-        fields = line.split(" ")
-        if "-" not in fields:
+    seen, others = [], []
+    for mount in mounts(root):
+        if mount.type == "cgroup" and controller in mount.options and controller in groups:
+            version, group = 1, groups[controller]
+        elif mount.type == "cgroup2" and "" in groups and controller in _controllers(root, mount.point):
+            version, group = 2, groups[""]
+        else:
             continue
-        behind = fields[fields.index("-") + 1 :]
-        if len(fields) < 6 or len(behind) < 3 or behind[0] not in ("cgroup", "cgroup2"):
-            continue
-        mount_root, mount = fields[3], fields[4]
-        if behind[0] == "cgroup" and controller in behind[2].split(",") and controller in groups:
-            return Hierarchy(1, mount, _below(groups[controller], mount_root))
-        if behind[0] == "cgroup2" and "" in groups:
-            unified = Hierarchy(2, mount, _below(groups[""], mount_root))
-    if unified and controller in (read(root, f"{unified.mount}/cgroup.controllers") or "").split():
-        return unified
-    return None
+        below = _below(root, mount, group)
+        if below is None:
+            # What is mounted belongs to another namespace: the mount itself is what there is.
+            others.append(Hierarchy(version, mount.point, "/"))
+        else:
+            seen.append(Hierarchy(version, mount.point, below))
+    return seen or others
+
+
+def _controllers(root: str, group: str) -> list[str]:
+    return (read(root, f"{group}/cgroup.controllers") or "").split()
 
 
 def _groups(root: str) -> dict[str, str]:
     """Controller to the group of the first process, under which all services are; the unified hierarchy has no name."""
     found = {}
-    text = read(root, "/proc/1/cgroup") or read(root, "/proc/self/cgroup") or ""
-    for line in text.splitlines():
+    path = "/proc/1/cgroup" if read(root, "/proc/1/cgroup") else "/proc/self/cgroup"
+    for line in (read(root, path) or "").splitlines():
         parts = line.split(":", 2)
         if len(parts) != 3:
-            raise Malformed(f"/proc/1/cgroup contains {line!r}, which is not three fields.")
+            raise Malformed(f"{path} contains {line!r}, which is not three fields.")
         for controller in parts[1].split(","):
             found[controller] = parts[2]
     return found
 
 
-def _below(group: str, mount_root: str) -> str:
-    """The group's path as seen below a mount that shows only ``mount_root`` of the hierarchy."""
-    if mount_root != "/" and (group == mount_root or group.startswith(mount_root.rstrip("/") + "/")):
-        return group[len(mount_root) :]
-    # A group outside of what is mounted (/../..) belongs to another namespace: the mount itself is what there is.
-    return "/" if mount_root != "/" or group.startswith("/..") else group
+def _below(root: str, mount: Mount, group: str) -> str | None:
+    """The group's path as seen below a mount that shows only a part of the hierarchy; None where it is not seen."""
+    if mount.root == "/":
+        return None if group.startswith("/..") else group
+    if group == mount.root or group.startswith(mount.root.rstrip("/") + "/"):
+        return group[len(mount.root) :]
+    levels = mount.root.strip("/").split("/")
+    if set(levels) != {".."}:
+        return None
+    # A private namespace, but the host's mount: the names of the groups in between are told by nothing but process 1 in them.
+    top = os.path.join(root, mount.point.lstrip("/"))
+    for path in glob.glob(os.path.join(glob.escape(top), *["*"] * len(levels), glob.escape(group.strip("/")), "cgroup.procs")):
+        if "1" in (read("/", path) or "").split():
+            return os.path.join("/", os.path.relpath(os.path.dirname(path), top))
+    return None
+
+
+def _groups_with_version(root: str, controller: str) -> list[tuple[str, int]]:
+    where = hierarchy(root, controller)
+    return [(group, where.version) for group in where.groups()] if where else []
 
 
 def memory_limit(root: str, most: int) -> tuple[int | None, str | None]:
     """The tightest limit in bytes and the file that sets it.
 
     :param most: bytes; a limit of at least that is none, and so is version 1's page counter maximum.
+    :raises Malformed: two mounts contradict each other.
     """
-    where = hierarchy(root, "memory")
-    tightest: tuple[int | None, str | None] = (None, None)
-    for group in where.groups() if where else ():
-        assert where
-        for path, limit in _memory_limits(root, group, where.version):
-            # Of equal limits the outermost is named, which is where somebody set it.
-            if limit < most and (tightest[0] is None or limit <= tightest[0]):
-                tightest = (limit, path)
-    return tightest
+    limits = [limit for where in _hierarchies(root, "memory") for limit in _tightest(root, where, most)]
+    for limit, path in limits:
+        if limit != limits[0][0]:
+            raise Malformed(f"{limits[0][1]} limits memory to {limits[0][0]} bytes, but {path} to {limit}.")
+    return limits[0] if limits else (None, None)
+
+
+def _tightest(root: str, where: Hierarchy, most: int) -> list[tuple[int, str]]:
+    """The least limit below ``most``, if there is one. Of equal ones the outermost, which is where somebody set it."""
+    found = [
+        (limit, path) for group in where.groups() for path, limit in _memory_limits(root, group, where.version) if limit < most
+    ]
+    return [min(reversed(found), key=lambda limit: limit[0])] if found else []
 
 
 def _memory_limits(root: str, group: str, version: int) -> Iterator[tuple[str, int]]:
     if version == 2:
         path = f"{group}/memory.max"
-        text = read(root, path)
-        if text and text != "max":
-            limit = number(root, path)
-            if limit is not None:
-                yield path, limit
+        limit = None if read(root, path) == "max" else number(root, path)
+        if limit is not None:
+            yield path, limit
         return
     for line in (read(root, f"{group}/memory.stat") or "").splitlines():
         name, _, value = line.partition(" ")
-        if name == "hierarchical_memory_limit" and value.isdecimal():
+        if name == "hierarchical_memory_limit":
+            if not value.isdecimal():
+                raise Malformed(f"{group}/memory.stat contains {line!r}, which is no number.")
             yield f"{group}/memory.stat", int(value)
     path = f"{group}/memory.limit_in_bytes"
     limit = number(root, path)
@@ -125,6 +152,8 @@ def has_memory_controller(root: str) -> bool:
     """Whether the kernel can hold groups to a limit of memory; Raspberry Pi OS boots without."""
     if hierarchy(root, "memory"):
         return True
+    if any(mount.type == "cgroup2" for mount in mounts(root)):
+        return False
     for line in (read(root, "/proc/cgroups") or "").splitlines():
         fields = line.split()
         if len(fields) == 4 and fields[0] == "memory":
@@ -134,11 +163,9 @@ def has_memory_controller(root: str) -> bool:
 
 def cpu_quota(root: str) -> tuple[float | None, str | None]:
     """The tightest quota in CPUs, a fraction perhaps, and the file that sets it."""
-    where = hierarchy(root, "cpu")
     tightest: tuple[float | None, str | None] = (None, None)
-    for group in where.groups() if where else ():
-        assert where
-        path, quota = _quota(root, group, where.version)
+    for group, version in _groups_with_version(root, "cpu"):
+        path, quota = _quota(root, group, version)
         if quota is not None and (tightest[0] is None or quota <= tightest[0]):
             tightest = (quota, path)
     return tightest
@@ -160,11 +187,11 @@ def parse_cpu_max(text: str, path: str = "cpu.max") -> float | None:
     :raises Malformed: it is neither ``max`` nor a quota, with a period behind it or not.
     """
     fields = text.split()
-    valid = 1 <= len(fields) <= 2 and all(field.isdecimal() and int(field) > 0 for field in fields[1:])
-    if valid and fields[0] == "max":
-        return None
-    if not valid or not fields[0].isdecimal():
+    valid = 1 <= len(fields) <= 2 and all(field.isdecimal() and int(field) > 0 for field in fields if field != "max")
+    if not valid or "max" in fields[1:]:
         raise Malformed(f"{path} contains {text!r}, which is no quota and period.")
+    if fields[0] == "max":
+        return None
     return int(fields[0]) / (int(fields[1]) if len(fields) == 2 else DEFAULT_PERIOD)
 
 

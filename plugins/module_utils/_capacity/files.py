@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 
 class Malformed(ValueError):
@@ -25,8 +28,31 @@ def number(root: str, path: str) -> int | None:
     :raises Malformed: there is something else in it.
     """
     text = read(root, path)
-    if not text:
+    if text is None:
         return None
-    if not text.lstrip("-").isdecimal():
+    if not re.fullmatch(r"-?[0-9]{1,20}", text):
         raise Malformed(f"{path} contains {text[:80]!r}, which is no number.")
     return int(text)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A line of mountinfo: which part (``root``) of which file system is seen at ``point``."""
+
+    number: str
+    root: str
+    point: str
+    type: str
+    source: str
+    options: tuple[str, ...]
+
+
+def mounts(root: str) -> Iterator[Mount]:
+    """What is mounted, in the order in which it was."""
+    for line in (read(root, "/proc/self/mountinfo") or "").splitlines():
+        fields = line.split(" ")
+        if "\\" in line:
+            fields = [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field) for field in fields]
+        if "-" in fields[6:]:
+            behind = [*fields[fields.index("-", 6) + 1 :], "", "", ""]
+            yield Mount(fields[2], fields[3], fields[4], behind[0], behind[1], tuple(behind[2].split(",")))

@@ -45,6 +45,8 @@ THREAD = {
 }
 # Sorting and temporary tables grow with what is left, up to the distribution's own sizes.
 SORT_MOST, TABLE_MOST = 2 * MIB, 16 * MIB
+# The server itself rounds tmp_table_size to 16 KiB.
+GROWTH_STEP = 64 * KIB
 # Caches of the server that are no use to InnoDB tables: small, and the same everywhere.
 OWN_BUFFERS = {
     "key_buffer_size": 4 * MIB,
@@ -250,7 +252,7 @@ class MariaDB(Service):
         """Bytes of a connection's buffers, with ``more`` shared by those that grow."""
         growth = self._growth
         whole = sum(growth.values()) or 1
-        return {name: size + down(growth.get(name, 0) * more // whole, 4 * KIB) for name, size in self.thread.items()}
+        return {name: size + down(growth.get(name, 0) * more // whole, GROWTH_STEP) for name, size in self.thread.items()}
 
     def outcome(self, grant: Grant) -> Outcome:
         pool = grant.sizes["innodb_buffer_pool_size"]
