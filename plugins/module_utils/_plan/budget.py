@@ -131,7 +131,9 @@ class _Planner:
         prices = self._prices()
         least = sum(count * prices[name] for name, count in self.php.least.items())
         share = PHP_SHARE[self.host.profile] if self._caches() else PHP_SHARE_WITHOUT_CACHES
-        memory = max(least, int((left + least) * share))
+        # An application that calls itself, as WordPress does for its cron jobs, needs a second worker before caches grow.
+        two_each = sum((pool.pinned or 2) * prices[pool.name] for pool in self.php.pools)
+        memory = max(least, int((left + least) * share), min(left + least, two_each))
         slots, bound = max(1, int(CHILDREN_PER_CPU[self.host.profile] * self.host.cpus)), "cpu"
         for name, demand in self.demands.items():
             if demand.max_workers is not None and demand.max_workers < slots:

@@ -24,12 +24,12 @@ class Application(NamedTuple):
     files: int
 
 
-# Starting values that playbook calibrate.yml replaces by measurement; WordPress measured with benchmarks/overload.sh, the
-# others from the projects' own recommendations (the collection's tuning notes list them).
+# Starting values that playbook calibrate.yml replaces by measurement, from what is published for sites with the usual plugins.
+# A bare WordPress under load takes about 15 MB beside OPcache (benchmarks/overload.sh).
 APPLICATIONS = {
-    "php": Application(48, 16, 500),
-    "wordpress": Application(64, 48, 2000),
-    "woocommerce": Application(96, 96, 6000),
+    "php": Application(40, 16, 500),
+    "wordpress": Application(48, 48, 2000),
+    "woocommerce": Application(80, 96, 6000),
     "nextcloud": Application(96, 96, 10000),
     "laravel": Application(72, 64, 6000),
     "symfony": Application(72, 128, 15000),
