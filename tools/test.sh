@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that CI runs: lint, unit tests, every scenario on every platform (two at a time), the demo and the three ways
-# in. Ends with a table.
+# Everything that CI runs: lint, unit tests, every scenario on every platform (two at a time), capacity of containers, the demo
+# and the three ways in. Ends with a table.
 . "$(dirname "$0")/common.sh"
 
 platforms=${PLATFORMS:-debian13 debian12}
@@ -32,7 +32,8 @@ for platform in $platforms; do
 done
 printf '%s\n' "${jobs[@]}" | xargs -P 2 -I{} bash -c 'set -- {}; run "$1 $2" tools/molecule.sh "$1" "$2"' || failed=1
 
-say "The demo, twice, and the three ways in"
+say "Capacity of containers, the demo, twice, and the three ways in"
+run capacity tests/integration/capacity.sh || failed=1
 run demo tests/integration/demo.sh || failed=1
 run "entry points" tests/integration/entry_points.sh || failed=1
 

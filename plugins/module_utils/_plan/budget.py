@@ -147,10 +147,12 @@ class _Planner:
         needed = sum(self._least_workers().values())
         for name, demand in self.demands.items():
             if demand.max_workers is not None and demand.max_workers < needed:
+                # nginx needs two connections per PHP worker, over all of its processes.
+                more = "" if name == "nginx" else f" by {needed - demand.max_workers}"
                 raise Infeasible(
                     f"the connections pinned for {name} leave {max(0, demand.max_workers)} to PHP, whose pools have at least "
-                    f"{needed} workers; raise them by {needed - demand.max_workers}, or lower php.max_children.",
-                    remedies=[f"raise the connections of {name} by {needed - demand.max_workers}", "lower php.max_children"],
+                    f"{needed} workers; raise them{more}, or lower php.max_children.",
+                    remedies=[f"raise the connections of {name}{more}", "lower php.max_children"],
                 )
 
     def _worker_cost(self) -> int:

@@ -136,7 +136,7 @@ class Nginx(Service):
         section.put("fastcgi_buffer_size", self.buffer, "default", page_size=self.host.page_size)
         parts = {
             "master and shared zones": MASTER,
-            "workers": processes * (WORKER + CONNECTION),
+            "workers": processes * WORKER,
             "connections": processes * connections * CONNECTION,
             "page cache of static files": grant.sizes["files"],
         }
