@@ -89,7 +89,8 @@ def host(
     started = [
         {
             "name": of(version, service),
-            "reload_on": [f"{of(version, config_dir)}/*"],
+            # systemd takes a new MemoryMax as it reads its files anew, some versions only once the unit is reloaded too.
+            "reload_on": [f"{of(version, config_dir)}/*", *(file["dest"] for file in drop_ins.get(version, [])[1:])],
             "reload_execs": True,
             "restart_on": [drop_ins[version][0]["dest"]] if version in drop_ins else [],
             "listen": sockets.get(version, []),

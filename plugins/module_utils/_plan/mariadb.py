@@ -15,7 +15,7 @@ DATA_DIRECTORY = "/var/lib/mysql"
 # Measured with benchmarks/overload.sh, without the buffers that are charged apart.
 BASE = 56 * MIB
 # Preallocated at start with MariaDB's own sizes, for up to 150 connections and 2000 tables; each further connection more.
-PERFORMANCE_SCHEMA = 90 * MIB
+PERFORMANCE_SCHEMA = 100 * MIB
 PERFORMANCE_SCHEMA_CONNECTION = 512 * KIB
 
 # The server accepts no max_connections below 10.

@@ -42,7 +42,9 @@ OPCACHE_LEAST_MB = 32
 OPCACHE_MOST_MB = 4096
 OPCACHE_BASE_MB = 16
 OPCACHE_STEP_MB = 8
-OPCACHE_SHARE = 0.15
+WISH_SHARE = 0.20
+# What one request may take before PHP itself stops it, where a pool does not say.
+MEMORY_LIMIT_MB = 256
 # JIT code must be reachable by the processor's branches (php.net, opcache.jit_buffer_size; RFC jit_config_defaults).
 JIT_MOST_MB_ARM = 128
 # php-src, ext/opcache/zend_accelerator_hash.c: slots are the next of these.
@@ -85,7 +87,7 @@ OPCACHE_TEXTS = {
     "memory_consumption_mb": Text(
         "MB",
         128,
-        "16 MB and what each application's scripts take, from at most 15 % of what is left",
+        "16 MB and what each application's scripts take, from at most 20 % of what is left",
         f"{OPCACHE}#ini.opcache.memory-consumption",
     ),
     "interned_strings_buffer_mb": Text(
@@ -114,6 +116,7 @@ class Pool:
     weight: int
     pinned: int | None
     application: Application
+    memory_limit: int
     timeouts: Mapping[str, int]
 
 
@@ -176,6 +179,7 @@ class PhpFpm(Service):
             weight=inputs.whole("weight") or 1,
             pinned=inputs.whole("max_children", high=100000),
             application=application,
+            memory_limit=(inputs.whole("memory_limit_mb") or MEMORY_LIMIT_MB) * MIB,
             timeouts=request_timeouts(item),
         )
 
@@ -207,12 +211,19 @@ class PhpFpm(Service):
     def demand(self) -> Demand:
         opcache_mb = self.pinned_opcache or OPCACHE_LEAST_MB
         masters = len(self.versions)
-        wish = 0 if self.pinned_opcache else (self._opcache_need_mb[0] - OPCACHE_LEAST_MB) * MIB * masters
         return Demand(
             fixed={"masters": masters * MASTER, "opcache": masters * (opcache_mb + self.jit_mb) * MIB},
-            wish=wish,
-            wish_share=OPCACHE_SHARE,
+            wish=sum(self._wanted.values()),
+            wish_share=WISH_SHARE,
         )
+
+    @property
+    def _wanted(self) -> dict[str, int]:
+        """Bytes that are wished for, by label: OPcache for all scripts, then one request that grows to its limit."""
+        growth = 0 if self.pinned_opcache else self._opcache_need_mb[0] - OPCACHE_LEAST_MB
+        large = max(max(0, pool.memory_limit - pool.worker) for pool in self.pools)
+        masters = len(self.versions)
+        return {"opcache": growth * MIB * masters, "large request": large * masters}
 
     def share_out(self, prices: Mapping[str, int], memory: int, slots: int, slot_bound: str) -> None:
         """Decide the number of workers per pool: pins, one each, then by weight while memory and slots last.
@@ -242,7 +253,9 @@ class PhpFpm(Service):
 
     def outcome(self, _grant: Grant) -> Outcome:
         masters = len(self.versions)
-        grown_mb = down(self.granted // MIB // masters, OPCACHE_STEP_MB)
+        # Without room for all scripts every request is slow; a large one is rare.
+        grown_mb = down(min(self.granted, self._wanted["opcache"]) // MIB // masters, OPCACHE_STEP_MB)
+        large = max(0, self.granted - self._wanted["opcache"]) // masters
         need_mb, need_bound = self._opcache_need_mb
         opcache_mb = self.pinned_opcache or OPCACHE_LEAST_MB + grown_mb
         control = max(pool.timeouts["request_terminate_timeout"] for pool in self.pools) + CONTROL_AFTER_TERMINATE
@@ -261,11 +274,14 @@ class PhpFpm(Service):
             "masters": masters * MASTER,
             "opcache": masters * (opcache_mb + self.jit_mb) * MIB,
             "workers": sum(self.children[pool.name] * pool.worker for pool in self.pools),
+            "a request that grows to its memory_limit": large * masters,
         }
         limits = {}
         for version in self.versions:
             own = [pool for pool in self.pools if pool.version == version]
-            charge = MASTER + (opcache_mb + self.jit_mb) * MIB + sum(self.children[pool.name] * pool.worker for pool in own)
+            charge = (
+                large + MASTER + (opcache_mb + self.jit_mb) * MIB + sum(self.children[pool.name] * pool.worker for pool in own)
+            )
             tasks = 1 + sum(self.children[pool.name] for pool in own)
             limits[f"php_fpm@{version}"] = {
                 **unit_limits(charge, self.host, files=4096, tasks=tasks, oom_score=200),

@@ -96,6 +96,10 @@ def test_each_version_is_held_to_its_own_limits_and_started_anew_where_they_need
     found = on_host(SHOP, BLOG, running=["8.2", "8.4"], installed=["8.2", "8.4"], limits=limits)
     assert limits_in(found, "8.4") == {"MemoryMax": "130", "OOMScoreAdjust": "200"}
     assert limits_in(found, "8.2") == {"MemoryMax": "7", "OOMScoreAdjust": "200"}
+    assert [unit["reload_on"][1] for unit in found["units"]] == [
+        "/etc/systemd/system/php8.2-fpm.service.d/lemp-limits.conf",
+        "/etc/systemd/system/php8.4-fpm.service.d/lemp-limits.conf",
+    ]
     assert [unit["restart_on"] for unit in found["units"]] == [
         ["/etc/systemd/system/php8.2-fpm.service.d/lemp-start.conf"],
         ["/etc/systemd/system/php8.4-fpm.service.d/lemp-start.conf"],

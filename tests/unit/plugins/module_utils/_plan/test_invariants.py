@@ -592,6 +592,8 @@ def test_i09_the_kernel_keeps_most_of_the_memory_from_shared_buffers(scenario: S
 
 @skipping
 @given(with_php)
+@example(on(2**20, 1, {"php_fpm": {}, "mariadb": {}}))
+@example(on(65536, 1, {"php_fpm": {}, "mariadb": {}, "postgresql": {}, "redis": {"use": "queue"}}))
 def test_i09_caches_leave_php_a_fifth(scenario: Scenario) -> None:
     """Of what the plan decides: what is pinned stands, and what is not pinned then stays at its floor."""
     plan = feasible(scenario)
@@ -844,8 +846,22 @@ def test_i27_a_reload_waits_for_requests_and_systemd_waits_for_the_reload(scenar
 
 
 @skipping
-@given(everything)
-def test_i30_logs_leave_every_disk_two_fifths_free(scenario: Scenario) -> None:
+@given(
+    st.integers(300, 40000),
+    st.booleans(),
+    st.sampled_from(["web", "oltp", "olap"]),
+    st.sampled_from(["cache", "queue"]),
+    st.sets(st.sampled_from(sorted(DIRECTORIES)), min_size=1),
+)
+def test_i30_logs_leave_every_disk_two_fifths_free(
+    disk_mb: int, is_one_disk: bool, workload: str, use: str, names: set[str]
+) -> None:
+    found = {
+        path: {"kind": "ssd", "device": "8:1" if is_one_disk else path, "size_bytes": disk_mb * MIB}
+        for path in DIRECTORIES.values()
+    }
+    inputs = {"mariadb": {}, "postgresql": {"workload": workload}, "redis": {"use": use}}
+    scenario = on(65536, 4, {name: inputs[name] for name in names}, disks=found)
     plan = feasible(scenario)
     disks_by_device: dict[str, list[int]] = {}
     for name, path in DIRECTORIES.items():
