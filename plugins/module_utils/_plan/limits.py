@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .capacity import Capacity
-from .model import Text, explanation
+from .model import Infeasible, Text, explanation
 from .units import down
 
 LEAST_FILES = 1024
@@ -54,6 +54,21 @@ def unit_limits(charge: int, host: Capacity, *, files: int, tasks: int, oom_scor
         "LimitNOFILE": min(host.nofile, max(LEAST_FILES, files)),
         "OOMScoreAdjust": oom_score,
     }
+
+
+def refuse_too_many_files(service: str, files: int, host: Capacity) -> None:
+    """A container that cannot raise its limit of open files may be too small for what was asked of it.
+
+    :param files: what the daemon needs at least.
+    :raises Infeasible: it does not get them.
+    """
+    if files > host.nofile:
+        remedy = f"raise the container's limit of open files (ulimit -n) to {files}"
+        raise Infeasible(
+            f"{service} needs {files} open files, but the host allows {host.nofile} and cannot raise that; {remedy}, or lower "
+            "its connections.",
+            remedies=[remedy, f"lower the connections of {service}"],
+        )
 
 
 def explain_limits(limits: Mapping[str, Mapping[str, Any]], host: Capacity) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .limits import unit_limits
+from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few, shared
 from .units import GIB, KIB, MIB, down, parse_size
 
@@ -273,8 +273,9 @@ class MariaDB(Service):
         for name, size in self.own_buffers.items():
             section.put(name, size, "default" if size == OWN_BUFFERS[name] else "user")
         tables = self.pinned_tables or TABLE_CACHE_LEAST + down(shared(self.granted, self._wanted)["tables"] // TABLE, 100)
-        bound = "user" if self.pinned_tables else "default" if tables == TABLE_CACHE else "memory"
+        refuse_too_many_files("mariadb", connections + 2 * (self.pinned_tables or TABLE_CACHE_LEAST) + 10, self.host)
         tables = min(tables, (self.host.nofile - connections - 10) // 2)
+        bound = "user" if self.pinned_tables else "default" if tables == TABLE_CACHE else "memory"
         section.put("table_open_cache", tables, bound)
         files = min(self.host.nofile, max(32768, connections + 2 * tables + 10))
         section.put("open_files_limit", files, "mariadb", max_connections=connections, table_open_cache=tables)

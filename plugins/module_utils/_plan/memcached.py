@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .limits import unit_limits
+from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
 from .units import KIB, MIB
 
@@ -63,6 +63,7 @@ class Memcached(Service):
 
     def outcome(self, grant: Grant) -> Outcome:
         clients = self.fixed_clients + (self.workers if self.has_php and not self.pinned_clients else 0)
+        refuse_too_many_files("memcached", clients + SPARE_CLIENTS, self.host)
         section = Section("memcached", TEXTS)
         section.put("memory_mb", grant.sizes["memory"] // MIB, "user" if self.pinned_memory else "memory")
         section.put("max_connections", clients, "user" if self.pinned_clients else "php_fpm" if self.has_php else "default")

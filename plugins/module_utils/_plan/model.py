@@ -45,7 +45,8 @@ class Inputs:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            remedy = f"must be a whole number of at least {low}" + (f" and at most {high}" if high < 2**50 else "")
+            says_high = high < 2**50 or (isinstance(value, int) and value > high)
+            remedy = f"must be a whole number of at least {low}" + (f" and at most {high}" if says_high else "")
             raise ValueError(f"{key} of {self.owner} is {value!r}, but {remedy}.")
         return value
 

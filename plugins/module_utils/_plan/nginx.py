@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .capacity import MOST_FILES
-from .limits import unit_limits
+from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
 from .units import KIB, MIB
 
@@ -75,6 +75,8 @@ class Nginx(Service):
         return (files - 64) // 2 if files < MOST_FILES else None
 
     def demand(self) -> Demand:
+        if self.pinned_connections or self.pinned_files:
+            refuse_too_many_files("nginx", max(self.pinned_files or 0, 2 * (self.pinned_connections or 0) + 64), self.host)
         least = self.pinned_processes or 1
         wanted = self.pinned_processes or self.host.whole_cpus
         pinned = (self.pinned_connections or 0) * least

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .limits import unit_limits
+from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
 from .units import KIB, MIB
 
@@ -84,6 +84,7 @@ class Redis(Service):
 
     def outcome(self, grant: Grant) -> Outcome:
         clients = self.fixed_clients + (self.workers if self.has_php and not self.pinned_clients else 0)
+        refuse_too_many_files("redis", clients + RESERVED_FILES, self.host)
         section = Section("redis", TEXTS)
         section.put(
             "maxmemory",
