@@ -149,6 +149,6 @@ for size in $sizes; do
   [ -n "${KEEP:-}" ] || docker rm -f "$host" >/dev/null
 done
 
-say "Overload: $seconds s of twice the load that saturates the plan"
+say "Overload: $seconds s of ${CONNECTIONS:-twice the} connections${CONNECTIONS:+, as told}"
 # shellcheck disable=SC2086  # one word per size
 python benchmarks/overload/table.py table "$results" $sizes

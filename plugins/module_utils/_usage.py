@@ -23,7 +23,7 @@ Run = Callable[[Sequence[str]], Optional[str]]
 
 SOCKETS = "/run/php-fpm"
 STATE = "/var/lib/php-fpm"
-WORKER = "php-fpm: pool "
+WORKER, MASTER = "php-fpm: pool ", "php-fpm: master process"
 UNITS = (
     "nginx.service",
     "php*-fpm.service",
@@ -114,17 +114,26 @@ def measure(
 
 
 def find_workers(root: str) -> Iterator[tuple[str, int]]:
-    """Pool and process id of every worker of PHP-FPM."""
+    """Pool and process id of every worker of PHP-FPM.
+
+    Anybody may give a process this title, so only children of a master that root runs are believed.
+    """
     for name in os.listdir(os.path.join(root, "proc")):
         if name.isdecimal():
             title = read(root, f"/proc/{name}/cmdline") or ""
-            if title.startswith(WORKER):
+            if title.startswith(WORKER) and is_master(root, parent(root, int(name))):
                 yield title[len(WORKER) :], int(name)
 
 
 def parent(root: str, pid: int) -> int | None:
     match = re.search(r"^PPid:\s+(\d+)", read(root, f"/proc/{pid}/status") or "", re.M)
     return int(match[1]) if match else None
+
+
+def is_master(root: str, pid: int | None) -> bool:
+    title = read(root, f"/proc/{pid}/cmdline") or ""
+    users = re.search(r"^Uid:\s+(.+)", read(root, f"/proc/{pid}/status") or "", re.M)
+    return title.startswith(MASTER) and users is not None and set(users[1].split()) == {"0"}
 
 
 def worker_bytes(smaps: str) -> int:

@@ -165,13 +165,23 @@ def test_statistics_are_sizes_that_were_seen(sizes: list[int], found: dict[str, 
     assert _usage.statistics(sizes) == found
 
 
-def test_workers_are_told_by_their_title(root: Path) -> None:
+MASTER_FILES = {
+    "/proc/3/cmdline": "php-fpm: master process (/etc/php-fpm.conf)",
+    "/proc/3/status": "Name: php\nPPid:\t1\nUid:\t0\t0\t0\t0\n",
+}
+
+
+def test_workers_are_told_by_their_title_and_their_master(root: Path) -> None:
     titles = {
-        "7": "php-fpm: pool shop\0\0\0",
-        "8": "php-fpm: master process (/etc/php-fpm.conf)",
-        "9": "grep\0php-fpm: pool shop",
+        "7": ("php-fpm: pool shop\0\0\0", 3),
+        "9": ("grep\0php-fpm: pool shop", 3),
+        "10": ("php-fpm: pool forged", 1),
+        "11": ("php-fpm: master process (forged)", 1),
+        "12": ("php-fpm: pool forged", 11),
     }
-    write(root, {f"/proc/{pid}/cmdline": title for pid, title in titles.items()})
+    write(root, MASTER_FILES)
+    write(root, {f"/proc/{pid}/cmdline": title for pid, (title, _) in titles.items()})
+    write(root, {f"/proc/{pid}/status": f"PPid:\t{of}\nUid:\t33\t33\t33\t33\n" for pid, (_, of) in titles.items()})
     assert list(_usage.find_workers(str(root))) == [("shop", 7)]
 
 
@@ -334,6 +344,8 @@ def test_the_most_of_all_looks_counts(root: Path, fpm: Fpm) -> None:
         root,
         {
             **V2,
+            **MASTER_FILES,
+            "/proc/8/status": "PPid:\t3\n",
             stat: "anon 5\nshmem 1\n",
             "/proc/7/cmdline": title,
             "/proc/7/smaps": "7f00-7f01 rw-p 0 0 0\nPss: 1024 kB\n",
