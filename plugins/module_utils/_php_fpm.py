@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._plan.limits import unit_drop_ins
+from ._plan.timeouts import EXECUTION, TERMINATE_AFTER_EXECUTION
 
 SOCKET_DIRECTORY = "/run/php-fpm/"
 
@@ -25,7 +26,7 @@ def problems(pools: Sequence[Mapping[str, Any]]) -> list[str]:
         socket = str(pool["socket"])
         if not socket.startswith(SOCKET_DIRECTORY) or "/" in socket[len(SOCKET_DIRECTORY) :] or socket == SOCKET_DIRECTORY:
             found.append(f"php_fpm_pools: {pool['name']} has socket {socket}; put it into {SOCKET_DIRECTORY[:-1]}.")
-        wall, processor = terminate_seconds(pool), int(pool.get("max_execution_time_seconds", 60))
+        wall, processor = terminate_seconds(pool), execution_seconds(pool)
         if wall <= processor:
             found.append(
                 f"php_fpm_pools: {pool['name']} has request_terminate_timeout_seconds {wall}, which must exceed its"
@@ -34,9 +35,14 @@ def problems(pools: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def execution_seconds(pool: Mapping[str, Any]) -> int:
+    """Time that PHP lets one request of a pool compute, in seconds."""
+    return int(pool.get("max_execution_time_seconds") or EXECUTION)
+
+
 def terminate_seconds(pool: Mapping[str, Any]) -> int:
     """Wall clock limit of one request of a pool, in seconds."""
-    return int(pool.get("request_terminate_timeout_seconds", 70))
+    return int(pool.get("request_terminate_timeout_seconds") or execution_seconds(pool) + TERMINATE_AFTER_EXECUTION)
 
 
 def host(

@@ -338,8 +338,13 @@ class Transaction:
                 if said:
                     raise self._blamed(said, "the new configuration was refused and put back")
             if self.daemon_reload:
+                operation = earlier = self._operation()
+                earlier.pause()
                 systemctl("daemon-reload")
-            operation = self._operation()
+                operation = self._operation()
+                operation.resume(earlier)
+            else:
+                operation = self._operation()
             self.outcome.changed.extend(f"unit:{name}" for name in operation.changes())
             wrong = operation.run()
             if wrong:

@@ -222,6 +222,17 @@ class Operation:
             )
         ]
 
+    def pause(self) -> None:
+        """End what will be started anew, before systemd holds it to limits that are meant for its successor."""
+        planned = self.planned()
+        restarted = [unit for unit in self.units if planned.get(unit.name) == "restart" and self.before[unit.name].is_active]
+        self._call(restarted, "restart", "stop")
+
+    def resume(self, earlier: Operation) -> None:
+        """Go on after :meth:`pause`, with units as they were before."""
+        self.before.update({name: earlier.before[name] for name in earlier.taken})
+        self.taken.update(earlier.taken)
+
     def run(self) -> str:
         """Do it and wait until every unit is well; returns what went wrong, or nothing.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from .units import MIB
+from .units import MIB, down
 
 # Share of each slice of memory kept for the operating system: Google Kubernetes Engine, "Plan node sizes", reserved memory.
 # Its flat 255 MiB below 1 GiB is for an agent and a container runtime that no host of ours has: the first slice goes on.
@@ -154,13 +154,18 @@ def _disks(found: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Disk]
         path: Disk(
             kind=kind or str((found.get(path) or {}).get("kind") or "unknown"),
             device=str((found.get(path) or {}).get("device") or ""),
-            size=int(disk_gb * 1024 * MIB) if disk_gb else int((found.get(path) or {}).get("size_bytes") or 0),
+            size=int(disk_gb * 1024 * MIB) if disk_gb else _coarse(int((found.get(path) or {}).get("size_bytes") or 0)),
         )
         for path in directories
     }
 
 
 DATA_DIRECTORIES = ["/var/lib/mysql", "/var/lib/postgresql", "/var/lib/redis"]
+
+
+def _coarse(size: int) -> int:
+    """Rounded down by an eighth at most: what ZFS calls the size of a file system changes with every write to another."""
+    return down(size, 1 << max(0, size.bit_length() - 4))
 
 
 def _known(name: str, value: Any) -> Any:

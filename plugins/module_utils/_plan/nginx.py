@@ -67,6 +67,11 @@ class Nginx(Service):
         self.buffer_count = BUFFER_COUNT if self.buffer == BUFFER else 8
 
     @property
+    def _least_processes(self) -> int:
+        """Whoever sets the connections of a process counts on one process per CPU."""
+        return self.pinned_processes or (self.host.whole_cpus if self.pinned_connections else 1)
+
+    @property
     def _most_connections(self) -> int | None:
         """Connections per process that the user's own numbers allow; None where only memory bounds them."""
         if self.pinned_connections:
@@ -77,7 +82,7 @@ class Nginx(Service):
     def demand(self) -> Demand:
         if self.pinned_connections or self.pinned_files:
             refuse_too_many_files("nginx", max(self.pinned_files or 0, 2 * (self.pinned_connections or 0) + 64), self.host)
-        least = self.pinned_processes or 1
+        least = self._least_processes
         wanted = self.pinned_processes or self.host.whole_cpus
         pinned = (self.pinned_connections or 0) * least
         connections = pinned or LEAST_CONNECTIONS
@@ -105,7 +110,7 @@ class Nginx(Service):
         return (self.buffer_count + 1) * self.buffer
 
     def outcome(self, grant: Grant) -> Outcome:
-        least = self.pinned_processes or 1
+        least = self._least_processes
         wanted = self.pinned_processes or self.host.whole_cpus
         per_process = WORKER + CONNECTION * (self.pinned_connections or 1)
         # Half of the wish for processes, so that connections grow too.
@@ -145,6 +150,7 @@ class Nginx(Service):
         if self.has_php:
             parts["answers of PHP in flight"] = self.workers * (self.buffers + GZIP)
         limits = unit_limits(sum(parts.values()), self.host, files=max(files, 1024), tasks=processes + 8, oom_score=-100)
+        limits["OOMPolicy"] = "continue"
         return Outcome([section], parts, {"nginx": limits})
 
 
