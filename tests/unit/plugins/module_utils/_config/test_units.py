@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.lemp.stack.plugins.module_utils._config import units
-from ansible_collections.lemp.stack.plugins.module_utils._config.units import Operation, Reload, image
+from ansible_collections.lemp.stack.plugins.module_utils._config.units import Operation, Reload, State, image
 from ansible_collections.lemp.stack.plugins.module_utils._config.wanted import Unit
 
 
@@ -82,3 +82,27 @@ def test_what_a_daemon_said_in_the_second_of_the_change_is_read(monkeypatch: pyt
     monkeypatch.setattr(units.time, "time", lambda: 100.9)
     said = Operation([], [], {}, 0)._journal_lines(Unit("a.service"))
     assert "--since=@100" in said
+
+
+def test_what_is_started_anew_ends_before_systemd_takes_its_new_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, ...]] = []
+
+    def systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+        calls.append(arguments)
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    active = State("active", "enabled", 1, True)
+    states = iter(
+        [{"db.service": active, "web.service": active}, {"db.service": State("inactive", "enabled"), "web.service": active}]
+    )
+    monkeypatch.setattr(units, "systemctl", systemctl)
+    monkeypatch.setattr(units, "states", lambda names: next(states))
+    both = [Unit(name="db.service", restart_on=("/etc/db",)), Unit(name="web.service", reload_on=("/etc/db",))]
+    earlier = Operation(both, ["/etc/db"], {}, 1)
+    earlier.pause()
+    assert calls == [("stop", "db.service")]
+    later = Operation(both, ["/etc/db"], {}, 1)
+    later.resume(earlier)
+    assert later.planned() == {"db.service": "restart", "web.service": "reload"}
+    assert later.taken == {"db.service": "restart"}
+    assert later.changes() == []
