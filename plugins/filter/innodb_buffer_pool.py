@@ -6,23 +6,13 @@ DOCUMENTATION = r"""
   short_description: Compute the size of the InnoDB buffer pool
   version_added: 0.3.0
   author: lemp.stack authors
+  extends_documentation_fragment: [lemp.stack._plan_view]
   description:
     - What MariaDB may give to its cache after all connections, and after what else runs on the host, had their share.
     - >-
       A view of P(lemp.stack.plan#filter) for those who import one role only: the same plan, the same numbers. Fails where the
       services do not fit on the host.
   options:
-    _input:
-      description: >-
-        The host's C(ansible_facts), best after M(lemp.stack.host_capacity), which knows the limits of containers.
-      type: dict
-      required: true
-    services:
-      description: >-
-        What else shares the host, as O(lemp.stack.plan#filter:services): names, or names with their inputs. Beside a list of
-        names, what is installed counts too.
-      type: raw
-      default: []
     max_connections:
       description: Connections, where you want to decide them.
       type: int

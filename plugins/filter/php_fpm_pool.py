@@ -6,23 +6,13 @@ DOCUMENTATION = r"""
   short_description: Compute the workers of one PHP-FPM pool
   version_added: 0.3.0
   author: lemp.stack authors
+  extends_documentation_fragment: [lemp.stack._plan_view]
   description:
     - How many workers of an application fit on the host beside what else runs there, and how many to keep spare.
     - >-
       A view of P(lemp.stack.plan#filter) for those who import one role only: the same plan, the same numbers. Fails where the
       services do not fit on the host.
   options:
-    _input:
-      description: >-
-        The host's C(ansible_facts), best after M(lemp.stack.host_capacity), which knows the limits of containers.
-      type: dict
-      required: true
-    services:
-      description: >-
-        What else shares the host, as O(lemp.stack.plan#filter:services): names, or names with their inputs. Beside a list of
-        names, what is installed counts too.
-      type: raw
-      default: []
     application:
       description: >-
         What the pool runs (C(php), C(wordpress), C(woocommerce), C(nextcloud), C(laravel), C(symfony), C(drupal), C(magento));

@@ -6,23 +6,13 @@ DOCUMENTATION = r"""
   short_description: Compute the memory and clients of Redis or Valkey
   version_added: 0.3.0
   author: lemp.stack authors
+  extends_documentation_fragment: [lemp.stack._plan_view]
   description:
     - What may be kept in memory beside what else runs on the host; half where it is also written to disk.
     - >-
       A view of P(lemp.stack.plan#filter) for those who import one role only: the same plan, the same numbers. Fails where the
       services do not fit on the host.
   options:
-    _input:
-      description: >-
-        The host's C(ansible_facts), best after M(lemp.stack.host_capacity), which knows the limits of containers.
-      type: dict
-      required: true
-    services:
-      description: >-
-        What else shares the host, as O(lemp.stack.plan#filter:services): names, or names with their inputs. Beside a list of
-        names, what is installed counts too.
-      type: raw
-      default: []
     use:
       description: >-
         C(cache), C(session) or C(queue); decides what gives way when memory is full, and whether data is written to disk.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._plan.limits import unit_drop_ins
-from ._plan.timeouts import EXECUTION, TERMINATE_AFTER_EXECUTION
+from ._plan.timeouts import execution_seconds, terminate_seconds
 
 SOCKET_DIRECTORY = "/run/php-fpm/"
 
@@ -33,16 +33,6 @@ def problems(pools: Sequence[Mapping[str, Any]]) -> list[str]:
                 f" max_execution_time_seconds ({processor}); raise the first or lower the second."
             )
     return found
-
-
-def execution_seconds(pool: Mapping[str, Any]) -> int:
-    """Time that PHP lets one request of a pool compute, in seconds."""
-    return int(pool.get("max_execution_time_seconds") or EXECUTION)
-
-
-def terminate_seconds(pool: Mapping[str, Any]) -> int:
-    """Wall clock limit of one request of a pool, in seconds."""
-    return int(pool.get("request_terminate_timeout_seconds") or execution_seconds(pool) + TERMINATE_AFTER_EXECUTION)
 
 
 def host(

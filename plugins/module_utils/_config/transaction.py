@@ -325,7 +325,8 @@ class Transaction:
         before = self._snapshot()
         after = self._written()
         self.daemon_reload = self.daemon_reload or needs_daemon_reload(self.outcome.changed)
-        planned = self._operation().planned()
+        earlier = self._operation()
+        planned = earlier.planned()
         operation = None
         handlers = {number: signal.signal(number, _interrupted) for number in SIGNALS}
         try:
@@ -338,7 +339,7 @@ class Transaction:
                 if said:
                     raise self._blamed(said, "the new configuration was refused and put back")
             if self.daemon_reload:
-                operation = earlier = self._operation()
+                operation = earlier
                 earlier.pause()
                 systemctl("daemon-reload")
                 operation = self._operation()

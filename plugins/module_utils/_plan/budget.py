@@ -65,7 +65,7 @@ class _Planner:
     def __init__(self, host: Capacity, inputs: Mapping[str, Mapping[str, Any]]) -> None:
         self.host = host
         self.available = max(0, host.memory - host.reserve)
-        context = Context(host, self.available, frozenset(inputs))
+        context = Context(host, frozenset(inputs))
         # PHP-FPM first: its time limits bound what the databases may wait for.
         ordered = sorted(inputs, key=lambda name: (name != "php_fpm", KNOWN_SERVICES.index(name)))
         self.services: dict[str, Service] = {}
@@ -73,7 +73,7 @@ class _Planner:
             service = SERVICES[name](inputs[name], context)
             if isinstance(service, PhpFpm):
                 shortest = min(pool.timeouts["lock_wait"] for pool in service.pools)
-                context = Context(host, self.available, frozenset(inputs), min(LOCK_WAIT, shortest))
+                context = Context(host, frozenset(inputs), min(LOCK_WAIT, shortest))
             self.services[name] = service
         self.demands = {name: service.demand() for name, service in self.services.items()}
 
@@ -177,7 +177,7 @@ class _Planner:
             "feasible": True,
             "shortfall_bytes": 0,
             "remedies": [],
-            "warnings": [warning for outcome in outcomes.values() for warning in outcome.warnings],
+            "warnings": [],
             "host": _describe(host),
             "budget": {
                 "total": host.memory,
@@ -288,10 +288,7 @@ def fill(caches: Mapping[Any, Cache], memory: int, most: int) -> dict[Any, int]:
         if not full:
             break
         growing -= full
-    return {
-        key: max(cache.floor, min(cache.cap // cache.step * cache.step, cache.size(charges[key])))
-        for key, cache in caches.items()
-    }
+    return {key: cache.size(charges[key]) for key, cache in caches.items()}
 
 
 def _describe(host: Capacity) -> dict[str, Any]:

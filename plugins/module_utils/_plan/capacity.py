@@ -23,6 +23,9 @@ MOST_FILES = 1048576
 
 # Beyond any host; keeps infinity out.
 LARGEST = 2**40
+# Where services write, by service.
+DATA_DIRECTORIES = {"mariadb": "/var/lib/mysql", "postgresql": "/var/lib/postgresql", "redis": "/var/lib/redis"}
+
 DISK_KINDS = ("nvme", "ssd", "hdd", "sd", "tmpfs", "unknown")
 PROFILES = ("balanced", "cpu", "io", "database")
 PINS = ("memory_mb", "cpus", "page_size", "reserve_mb", "profile", "disk", "disk_gb", "architecture")
@@ -63,7 +66,6 @@ class Capacity:
     nofile: int = MOST_FILES
     disks: Mapping[str, Disk] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
-    installed: tuple[str, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -141,7 +143,6 @@ def read_capacity(facts: Mapping[str, Any], pins: Mapping[str, Any]) -> Capacity
         nofile=min(MOST_FILES, int((found.get("kernel") or {}).get("nofile") or MOST_FILES)),
         disks=_disks(found.get("disks") or {}, pins),
         versions=found.get("versions") or {},
-        installed=tuple(found.get("services") or ()),
         calibration=calibration,
     )
 
@@ -149,7 +150,7 @@ def read_capacity(facts: Mapping[str, Any], pins: Mapping[str, Any]) -> Capacity
 def _disks(found: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Disk]:
     kind = _choice("disk", pins.get("disk"), DISK_KINDS, "")
     disk_gb = _number("disk_gb", pins.get("disk_gb"), 1, LARGEST)
-    directories = list(found) or (DATA_DIRECTORIES if kind or disk_gb else [])
+    directories = list(found) or (list(DATA_DIRECTORIES.values()) if kind or disk_gb else [])
     return {
         path: Disk(
             kind=kind or str((found.get(path) or {}).get("kind") or "unknown"),
@@ -158,9 +159,6 @@ def _disks(found: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Disk]
         )
         for path in directories
     }
-
-
-DATA_DIRECTORIES = ["/var/lib/mysql", "/var/lib/postgresql", "/var/lib/redis"]
 
 
 def _coarse(size: int) -> int:

@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .capacity import DATA_DIRECTORIES
 from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few, shared
 from .units import GIB, KIB, MIB, down, parse_size
-
-DATA_DIRECTORY = "/var/lib/mysql"
 
 # Measured with benchmarks/overload.sh, without the buffers that are charged apart.
 BASE = 56 * MIB
@@ -166,9 +165,8 @@ class MariaDB(Service):
     def __init__(self, given: Mapping[str, Any], context: Context) -> None:
         self.host = context.host
         self.has_php = "php_fpm" in context.names
-        self.available = context.available
-        self.disk = context.host.disk(DATA_DIRECTORY)
-        self.disk_share = context.disk_share(DATA_DIRECTORY)
+        self.disk = context.host.disk(DATA_DIRECTORIES["mariadb"])
+        self.disk_share = context.disk_share("mariadb")
         inputs = self.inputs = Inputs("mariadb", given, KEYS)
         self.version = inputs.version("version", self.host.versions.get("mariadb"))
         self.pins = {key.rpartition("_")[0]: (inputs.whole(key) or 0) * size for key, size in PINS.items() if inputs.whole(key)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
-from .units import KIB, MIB
+from .units import KIB, MIB, power_of_two
 
 BASE = 8 * MIB
 CLIENT = 16 * KIB
@@ -73,6 +73,6 @@ class Memcached(Service):
             "clients": clients * CLIENT,
             "items": self.caches()["memory"].charge(grant.sizes["memory"]),
         }
-        files = 1 << (clients + 63).bit_length()
+        files = power_of_two(clients + SPARE_CLIENTS)
         limits = unit_limits(sum(parts.values()), self.host, files=files, tasks=self.threads + 8, oom_score=-300)
         return Outcome([section], parts, {"memcached": limits})

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .capacity import Capacity
+from .capacity import DATA_DIRECTORIES, Capacity
 from .timeouts import LOCK_WAIT
 from .units import MIB, down, megabytes
 
@@ -104,9 +104,8 @@ class Text(NamedTuple):
     default: Any
     formula: str
     source: str
-    # The first and last version (major, minor) that know the variable.
+    # The first version (major, minor) that knows the variable.
     since: tuple[int, ...] = ()
-    until: tuple[int, ...] = ()
 
 
 class Section:
@@ -120,10 +119,8 @@ class Section:
         self.explain: dict[str, dict[str, Any]] = {}
 
     def knows(self, key: str) -> bool:
-        text = self.texts[key]
-        if not self.version:
-            return not (text.since or text.until)
-        return self.version >= text.since and (not text.until or self.version <= text.until)
+        # An unknown version, which is empty, comes before all others.
+        return self.version >= self.texts[key].since
 
     def put(self, key: str, value: Any, bound: str, **inputs: Any) -> None:
         if self.knows(key):
@@ -191,7 +188,6 @@ class Outcome:
     sections: list[Section]
     parts: dict[str, int]
     limits: dict[str, dict[str, Any]]
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -232,32 +228,32 @@ class Service:
 # I30: what databases write beside their data fills at most this share of a disk.
 DISK_SHARE = 0.6
 LEAST_DISK_SHARE = 128 * MIB
-WRITERS = {"mariadb": "/var/lib/mysql", "postgresql": "/var/lib/postgresql", "redis": "/var/lib/redis"}
 
 
 @dataclass(frozen=True)
 class Context:
     """What every service may look at.
 
-    :param available: bytes for all services.
     :param names: services on the host.
     :param lock_wait: seconds that a database may let a request wait for a lock.
     """
 
     host: Capacity
-    available: int
     names: frozenset[str]
     lock_wait: int = LOCK_WAIT
 
-    def disk_share(self, directory: str) -> int:
-        """Bytes of logs that the service of this data directory may keep on its disk; 0 where its size is unknown.
+    def disk_share(self, service: str) -> int:
+        """Bytes of logs that a service may keep on the disk of its data; 0 where its size is unknown.
 
         :raises Infeasible: the disk is too small for any database.
         """
+        directory = DATA_DIRECTORIES[service]
         disk = self.host.disk(directory)
         if not disk.size:
             return 0
-        sharing = [path for name, path in WRITERS.items() if name in self.names and self.host.disk(path).device == disk.device]
+        sharing = [
+            path for name, path in DATA_DIRECTORIES.items() if name in self.names and self.host.disk(path).device == disk.device
+        ]
         share = int(disk.size * DISK_SHARE) // max(1, len(sharing))
         if share < LEAST_DISK_SHARE:
             raise Infeasible(

@@ -9,7 +9,7 @@ from typing import Any
 from .capacity import MOST_FILES
 from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
-from .units import KIB, MIB
+from .units import KIB, MIB, power_of_two
 
 KEYS = ("worker_processes", "worker_connections", "worker_rlimit_nofile")
 
@@ -79,15 +79,22 @@ class Nginx(Service):
         files = min(self.pinned_files or self.host.nofile, self.host.nofile)
         return (files - 64) // 2 if files < MOST_FILES else None
 
+    @property
+    def _most_processes(self) -> int:
+        return self.pinned_processes or self.host.whole_cpus
+
+    @property
+    def _process(self) -> int:
+        """Bytes of one more process, with the connections that it is pinned to or the slot that rounding up may need."""
+        return WORKER + CONNECTION * (self.pinned_connections or 1)
+
     def demand(self) -> Demand:
         if self.pinned_connections or self.pinned_files:
             refuse_too_many_files("nginx", max(self.pinned_files or 0, 2 * (self.pinned_connections or 0) + 64), self.host)
-        least = self._least_processes
-        wanted = self.pinned_processes or self.host.whole_cpus
+        least, wanted = self._least_processes, self._most_processes
         pinned = (self.pinned_connections or 0) * least
         connections = pinned or LEAST_CONNECTIONS
         most = 0 if self.pinned_connections else MOST_CONNECTIONS * wanted - connections
-        per_process = WORKER + CONNECTION * (self.pinned_connections or 1)
         return Demand(
             fixed={
                 "master and shared zones": MASTER,
@@ -95,7 +102,7 @@ class Nginx(Service):
                 "connections": connections * CONNECTION,
             },
             per_worker=(self.buffers + GZIP + (0 if self.pinned_connections else 2 * CONNECTION)) if self.has_php else 0,
-            wish=(wanted - least) * per_process + max(0, most) * CONNECTION,
+            wish=(wanted - least) * self._process + max(0, most) * CONNECTION,
             wish_share=WISH_SHARE,
             max_workers=self._most_connections * least // 2 if self._most_connections else None,
         )
@@ -110,13 +117,11 @@ class Nginx(Service):
         return (self.buffer_count + 1) * self.buffer
 
     def outcome(self, grant: Grant) -> Outcome:
-        least = self._least_processes
-        wanted = self.pinned_processes or self.host.whole_cpus
-        per_process = WORKER + CONNECTION * (self.pinned_connections or 1)
+        least, wanted = self._least_processes, self._most_processes
         # Half of the wish for processes, so that connections grow too.
         half = self.granted if self.pinned_connections else self.granted // 2
-        processes = least + min(wanted - least, half // per_process)
-        rest = self.granted - (processes - least) * per_process
+        processes = least + min(wanted - least, half // self._process)
+        rest = self.granted - (processes - least) * self._process
         if self.pinned_connections:
             connections, bound = self.pinned_connections, "user"
         else:
@@ -129,7 +134,7 @@ class Nginx(Service):
                 connections, bound = max(MOST_CONNECTIONS, needed), "default"
             if self._most_connections and connections > self._most_connections:
                 connections, bound = self._most_connections, "user"
-        files = self.pinned_files or min(self.host.nofile, _power_of_two(2 * connections + 64))
+        files = self.pinned_files or min(self.host.nofile, power_of_two(2 * connections + 64))
         section = Section("nginx", TEXTS)
         section.put(
             "worker_processes",
@@ -152,7 +157,3 @@ class Nginx(Service):
         limits = unit_limits(sum(parts.values()), self.host, files=max(files, 1024), tasks=processes + 8, oom_score=-100)
         limits["OOMPolicy"] = "continue"
         return Outcome([section], parts, {"nginx": limits})
-
-
-def _power_of_two(number: int) -> int:
-    return 1 << (number - 1).bit_length()

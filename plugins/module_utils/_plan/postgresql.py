@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .capacity import DATA_DIRECTORIES
 from .limits import unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few, shared
 from .units import GIB, KIB, MIB, down
-
-DATA_DIRECTORY = "/var/lib/postgresql"
 
 # Postmaster, checkpointer, writers and the launcher of autovacuum.
 BASE = 48 * MIB
@@ -113,11 +112,10 @@ IO_CONCURRENCY = {"nvme": 256, "ssd": 200, "sd": 4, "hdd": 2}
 
 class PostgreSQL(Service):
     def __init__(self, given: Mapping[str, Any], context: Context) -> None:
-        self.context = context
         self.host = context.host
         self.has_php = "php_fpm" in context.names
-        self.disk = self.host.disk(DATA_DIRECTORY)
-        self.disk_share = context.disk_share(DATA_DIRECTORY)
+        self.disk = self.host.disk(DATA_DIRECTORIES["postgresql"])
+        self.disk_share = context.disk_share("postgresql")
         inputs = Inputs("postgresql", given, KEYS)
         installed = self.host.versions.get("postgresql")
         self.version = inputs.version("version", installed[-1] if isinstance(installed, list) and installed else None)

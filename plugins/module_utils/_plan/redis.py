@@ -8,9 +8,7 @@ from typing import Any
 
 from .limits import refuse_too_many_files, unit_limits
 from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
-from .units import KIB, MIB
-
-DATA_DIRECTORY = "/var/lib/redis"
+from .units import KIB, MIB, power_of_two
 
 BASE = 16 * MIB
 CLIENT = 64 * KIB
@@ -45,7 +43,7 @@ class Redis(Service):
         inputs = Inputs("redis", given, KEYS)
         self.use = inputs.choice("use", USES, "cache")
         self.persistent = inputs.flag("persistent", USES[self.use][0])
-        self.disk_share = context.disk_share(DATA_DIRECTORY) if self.persistent else 0
+        self.disk_share = context.disk_share("redis") if self.persistent else 0
         self.pinned_memory = (inputs.whole("maxmemory_mb") or 0) * MIB
         self.pinned_clients = inputs.whole("maxclients", high=100000)
         self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
@@ -101,6 +99,6 @@ class Redis(Service):
             "clients": clients * CLIENT,
             "data": self.caches()["maxmemory"].charge(grant.sizes["maxmemory"]),
         }
-        files = 1 << (clients + RESERVED_FILES - 1).bit_length()
+        files = power_of_two(clients + RESERVED_FILES)
         limits = unit_limits(sum(parts.values()), self.host, files=files, tasks=16, oom_score=-300)
         return Outcome([section], parts, {"redis": limits})

@@ -17,14 +17,23 @@ CONTROL_AFTER_TERMINATE = 5
 STOP_AFTER_CONTROL = 10
 
 
+def execution_seconds(pool: Mapping[str, Any]) -> int:
+    """Time that PHP lets one request of a pool compute, in seconds."""
+    return int(pool.get("max_execution_time_seconds") or EXECUTION)
+
+
+def terminate_seconds(pool: Mapping[str, Any]) -> int:
+    """Wall clock limit of one request of a pool, in seconds."""
+    return int(pool.get("request_terminate_timeout_seconds") or execution_seconds(pool) + TERMINATE_AFTER_EXECUTION)
+
+
 def request_timeouts(pool: Mapping[str, Any]) -> dict[str, int]:
     """The time limits of one pool's requests, the database's first.
 
     :param pool: an item of ``php_fpm_pools``.
     :raises ValueError: PHP's own limit would come too late to be the one that strikes.
     """
-    execution = int(pool.get("max_execution_time_seconds") or EXECUTION)
-    terminate = int(pool.get("request_terminate_timeout_seconds") or execution + TERMINATE_AFTER_EXECUTION)
+    execution, terminate = execution_seconds(pool), terminate_seconds(pool)
     if terminate <= execution:
         raise ValueError(
             f"request_terminate_timeout_seconds of pool {pool.get('name')} is {terminate}, which must exceed its"

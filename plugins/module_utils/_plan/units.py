@@ -77,6 +77,11 @@ def down(size: int, step: int) -> int:
     return size // step * step
 
 
+def power_of_two(number: int) -> int:
+    """The next power of two that is at least ``number``."""
+    return 1 << (number - 1).bit_length()
+
+
 def megabytes(size: int) -> str:
     """For messages: whole MiB, rounded up, as people say them."""
     return f"{-(-size // MIB)} MB"
