@@ -18,6 +18,7 @@ from templating import ROOT, read_yaml, read_yaml_text
 ROLES = sorted(path.parent.parent for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"))
 SECRET = re.compile(r"(^|_)(password|passphrase|secret|token|key_pem|private_key)$")
 TEXT = re.compile(r"^# ?")
+FAMILIES = ("Debian", "RedHat")
 
 if not ROLES:
     raise AssertionError("there is no role to test")
@@ -197,7 +198,7 @@ def test_every_entry_point_is_described(role: Path) -> None:
 
 
 @each_role()
-def test_rows_of_the_platform_table_have_equal_keys(role: Path) -> None:
+def test_rows_of_families_have_equal_keys_and_specific_rows_no_others(role: Path) -> None:
     path = role / "vars" / "main" / "platforms.yml"
     if not path.is_file():
         assert not list(role.glob("tasks/install_*.yml"))
@@ -205,8 +206,10 @@ def test_rows_of_the_platform_table_have_equal_keys(role: Path) -> None:
     tables = [value for name, value in read_yaml(path).items() if name == f"__{role.name}_platforms"]
     assert len(tables) == 1
     [table] = tables
-    assert table
-    assert {row: sorted(values) for row, values in table.items()} == dict.fromkeys(table, sorted(next(iter(table.values()))))
+    keys = sorted(table["Debian"])
+    assert {family: sorted(table[family]) for family in FAMILIES} == dict.fromkeys(FAMILIES, keys)
+    assert {row: sorted(set(values) - set(keys)) for row, values in table.items()} == {row: [] for row in table}
+    assert {row for row in table if row.split()[0] not in {*FAMILIES, "Ubuntu", "Rocky"}} == set()
 
 
 @each_role()
