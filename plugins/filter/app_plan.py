@@ -16,18 +16,21 @@ DOCUMENTATION = r"""
       type: list
       elements: dict
       required: true
-    php:
-      description: Name of the program of one PHP version, which takes the place of C(%s).
-      type: str
+    platform:
+      description:
+        - >-
+          The name of the program of one PHP version, which takes the place of C(%s), in C(php); packages that bring WordPress
+          in C(wordpress_packages), empty where the platform has none, and translations in C(wordpress_language_packages).
+      type: dict
       required: true
-  positional: _input, php
+  positional: _input, platform
 """
 
 EXAMPLES = r"""
 - name: Show what a site without an application gets
   ansible.builtin.debug:
     msg: "{{ [{'name': 'docs', 'recipe': 'none', 'user': 'docs', 'domain': 'docs.example.org', 'home': '/srv/www/docs',
-      'root': '/srv/www/docs/public'}] | lemp.stack.app_plan('php%s') }}"
+      'root': '/srv/www/docs/public'}] | lemp.stack.app_plan({'php': 'php', 'wordpress_packages': []}) }}"
 """
 
 RETURN = r"""

@@ -7,7 +7,9 @@ DOCUMENTATION = r"""
   version_added: 0.2.0
   author: lemp.stack authors
   description:
-    - The Unix user, state directories and error log of every pool, and one tree, validator and unit per PHP version.
+    - >-
+      The Unix user, state directories, configuration and error log of every pool, and configuration, trees, validator and unit
+      of every PHP version.
     - >-
       A version with pools runs and listens on their sockets; a version that loses its pools is stopped before another opens
       them.
@@ -16,6 +18,11 @@ DOCUMENTATION = r"""
       description: The role's input C(php_fpm_pools).
       type: list
       elements: dict
+      required: true
+    wanted:
+      description: Versions that are configured.
+      type: list
+      elements: str
       required: true
     running:
       description: Versions that have to run.
@@ -31,24 +38,20 @@ DOCUMENTATION = r"""
       description: Version of pools that name none.
       type: str
       required: true
-    service:
-      description: Name of a version's unit; C(%s) stands for the version.
-      type: str
-      required: true
-    config_dir:
-      description: Directory of a version's configuration; C(%s) stands for the version.
-      type: str
-      required: true
-    binary:
-      description: Program of a version; C(%s) stands for the version.
-      type: str
+    layout:
+      description:
+        - >-
+          Where a version's parts are, in C(pool_dir), C(ini_dir), C(binary) and C(service); C(%s) stands for the version,
+          C(%d) for its digits.
+      type: dict
       required: true
     log_group:
       description: Group that may read the logs.
       type: str
       required: true
-    limits:
-      description: C(limits) of P(lemp.stack.plan#filter), of which those named C(php_fpm@<version>) count.
+    plan:
+      description: >-
+        What P(lemp.stack.plan#filter) gave; C(php_fpm) goes into pools, and of C(limits) those of C(php_fpm@<version>) count.
       type: dict
       required: true
 """
@@ -58,8 +61,14 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: >-
       {{ [{'name': 'shop', 'user': 'shop', 'home': '/srv/www/shop', 'socket': '/run/php-fpm/shop.sock'}]
-      | lemp.stack.php_fpm_host(running=['8.4'], installed=['8.2', '8.4'], default_version='8.4',
-      service='php%s-fpm.service', config_dir='/etc/php/%s/fpm', binary='php-fpm%s', log_group='adm', limits={}) }}
+      | lemp.stack.php_fpm_host(wanted=['8.4'], running=['8.4'], installed=['8.2', '8.4'], default_version='8.4',
+      layout=layout, log_group='adm', plan=ansible_facts | lemp.stack.plan(['php_fpm'])) }}
+  vars:
+    layout:
+      pool_dir: /etc/php/%s/fpm/pool.d
+      ini_dir: /etc/php/%s/fpm/conf.d
+      binary: php-fpm%s
+      service: php%s-fpm.service
 """
 
 RETURN = r"""

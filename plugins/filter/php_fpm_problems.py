@@ -7,19 +7,31 @@ DOCUMENTATION = r"""
   version_added: 0.2.0
   author: lemp.stack authors
   description:
-    - Checks the input C(php_fpm_pools) of role P(lemp.stack.php_fpm#role) on the controller.
+    - Checks the inputs C(php_fpm_pools) and C(php_fpm_package_source) of role P(lemp.stack.php_fpm#role) on the controller.
   options:
     _input:
       description: The role's input C(php_fpm_pools).
       type: list
       elements: dict
       required: true
+    source:
+      description: The role's input C(php_fpm_package_source).
+      type: str
+      required: true
+    sources:
+      description: Package sources that the platform has.
+      type: list
+      elements: str
+      required: true
+  positional: _input, source, sources
 """
 
 EXAMPLES = r"""
 - name: Show that a socket must lie in its directory
   ansible.builtin.debug:
-    msg: "{{ [{'name': 'shop', 'user': 'shop', 'socket': '/tmp/shop.sock'}] | lemp.stack.php_fpm_problems }}"
+    msg: >-
+      {{ [{'name': 'shop', 'user': 'shop', 'socket': '/tmp/shop.sock'}]
+      | lemp.stack.php_fpm_problems('distribution', ['distribution', 'remi']) }}
 """
 
 RETURN = r"""

@@ -38,11 +38,12 @@ foreach (array_slice($argv, 1) as $path) {
 """.strip()
 
 
-def plan(sites: Sequence[Site], php: str) -> dict[str, Any]:
+def plan(sites: Sequence[Site], platform: Mapping[str, Any]) -> dict[str, Any]:
     """What role app does for its sites.
 
     :param sites: ``app_sites``.
-    :param php: name of the program of a PHP version, which takes the place of ``%s``.
+    :param platform: ``php`` (name of the program of a PHP version, which takes the place of ``%s``), ``wordpress_packages``
+        (empty where the platform has no WordPress) and ``wordpress_language_packages``.
     :returns: ``problems`` (one sentence each, without secrets; the rest is only there where this is empty), ``existing``
         (applications whose ``path`` has to be there, with the ``problem`` where it is not), ``wordpress`` (names),
         ``packages`` (wanted, themes aside), ``theme_directories`` (which get the distribution's themes), inputs of
@@ -50,7 +51,8 @@ def plan(sites: Sequence[Site], php: str) -> dict[str, Any]:
         ``marker`` is not there), ``probes`` (all paths to look for) and ``tables`` (the input of
         ``lemp.stack.wordpress_tables``; it holds passwords).
     """
-    found = problems(sites)
+    php = platform["php"]
+    found = problems(sites, has_package=bool(platform["wordpress_packages"]))
     if found:
         return {"problems": found, "probes": [], "existing": []}
     wordpress = [site for site in sites if _is_wordpress(site)]
@@ -63,7 +65,7 @@ def plan(sites: Sequence[Site], php: str) -> dict[str, Any]:
         "existing": existing,
         "probes": [entry["path"] for entry in existing] + [archive["marker"] for archive in archives],
         "wordpress": [site["name"] for site in wordpress],
-        "packages": _packages(from_package, from_archive),
+        "packages": _packages(from_package, from_archive, platform),
         "theme_directories": [f"{_content(site)}/themes" for site in from_package],
         "users": _users(sites),
         "directories": _directories(sites, bool(wordpress)),
@@ -91,11 +93,14 @@ def links(directories: Iterable[str], themes: Sequence[str], root: str) -> list[
     ]
 
 
-def problems(sites: Sequence[Site]) -> list[str]:
-    """What is wrong with ``app_sites``, one sentence each; secrets are never part of one."""
+def problems(sites: Sequence[Site], *, has_package: bool = True) -> list[str]:
+    """What is wrong with ``app_sites``, one sentence each; secrets are never part of one.
+
+    :param has_package: whether the platform has a package of WordPress.
+    """
     found = []
     for site in sites:
-        problem = _problem(site)
+        problem = _problem(site, has_package)
         if problem:
             found.append(f"app_sites: {problem}.")
     found += _shared(sites, "name")
@@ -104,7 +109,7 @@ def problems(sites: Sequence[Site]) -> list[str]:
     return found
 
 
-def _problem(site: Site) -> str | None:
+def _problem(site: Site, has_package: bool) -> str | None:
     name = site["name"]
     for key in ("home", "root"):
         if not site[key].startswith("/"):
@@ -115,14 +120,19 @@ def _problem(site: Site) -> str | None:
         )
     if not DOMAIN.fullmatch(site["domain"]):
         return f"domain of {name} is {site['domain']}; use letters, digits, . and -"
-    return _problem_of_wordpress(site) if site["recipe"] == "wordpress" else None
+    return _problem_of_wordpress(site, has_package) if site["recipe"] == "wordpress" else None
 
 
-def _problem_of_wordpress(site: Site) -> str | None:
+def _problem_of_wordpress(site: Site, has_package: bool) -> str | None:
     name = site["name"]
     if not site.get("wordpress") or not site.get("database"):
         return f"{name} has recipe wordpress, which needs wordpress and database; add what is missing"
     wordpress = site["wordpress"]
+    if not _is_from_archive(site) and not has_package:
+        return (
+            f"wordpress.source of {name} is package, but this platform has no package of WordPress; use archive, with"
+            " archive_url and archive_checksum"
+        )
     if _is_from_archive(site) and not (wordpress.get("archive_url") and wordpress.get("archive_checksum")):
         return f"{name} has wordpress.source archive, which needs archive_url and archive_checksum; add what is missing"
     if not re.fullmatch(r"\w{1,32}", _prefix(site), re.ASCII):
@@ -185,10 +195,10 @@ def _php(site: Site, php: str) -> str:
     return php.replace("%s", str(site.get("php_version") or ""))
 
 
-def _packages(from_package: Sequence[Site], from_archive: Sequence[Site]) -> list[str]:
-    packages = ["php-fpm", "php", "wordpress"] if from_package else []
+def _packages(from_package: Sequence[Site], from_archive: Sequence[Site], platform: Mapping[str, Any]) -> list[str]:
+    packages = [*platform["wordpress_packages"]] if from_package else []
     if any(site["wordpress"].get("language", "en_US") != "en_US" for site in from_package):
-        packages.append("wordpress-l10n")
+        packages += platform["wordpress_language_packages"]
     return packages + (["tar"] if from_archive else [])
 
 

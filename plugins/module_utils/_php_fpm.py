@@ -12,9 +12,16 @@ from ._plan.timeouts import execution_seconds, terminate_seconds
 SOCKET_DIRECTORY = "/run/php-fpm/"
 
 
-def problems(pools: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence per rule that the input ``php_fpm_pools`` breaks."""
+def problems(pools: Sequence[Mapping[str, Any]], source: str, sources: Sequence[str]) -> list[str]:
+    """One sentence per rule that the role's inputs break.
+
+    :param pools: ``php_fpm_pools``.
+    :param source: ``php_fpm_package_source``.
+    :param sources: those that the platform has.
+    """
     found = []
+    if source not in sources:
+        found.append(f"php_fpm_package_source: {source} is not for this platform; use {' or '.join(sources)}.")
     for key in ("name", "user", "socket"):
         values = sorted(str(pool[key]) for pool in pools)
         if len(set(values)) < len(values):
@@ -35,29 +42,41 @@ def problems(pools: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def of(version: str, pattern: str) -> str:
+    """A pattern of a layout for one version: ``%s`` stands for ``8.4``, ``%d`` for ``84``."""
+    return pattern.replace("%s", version).replace("%d", version.replace(".", ""))
+
+
+def packages(versions: Sequence[str], modules: Sequence[str], layout: Mapping[str, Any]) -> list[str]:
+    """Names of the packages that hold PHP's programs and extensions.
+
+    :param versions: such as ``8.4``.
+    :param modules: named as Debian's packages are, without what stands for the version: ``fpm``, ``mysql``.
+    :param layout: ``package`` (what precedes a module's name) and ``names`` (modules that are named otherwise).
+    """
+    names = [layout["names"].get(module, module) for module in modules]
+    return list(dict.fromkeys(f"{of(version, layout['package'])}{name}" for version in versions for name in names))
+
+
 def host(
     pools: Sequence[Mapping[str, Any]],
     *,
+    wanted: Sequence[str],
     running: Sequence[str],
     installed: Sequence[str],
     default_version: str,
-    service: str,
-    config_dir: str,
-    binary: str,
+    layout: Mapping[str, Any],
     log_group: str,
-    limits: Mapping[str, Mapping[str, Any]],
+    plan: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What pools need beside their configuration, as module config_tree takes it: users, directories, logs, units.
+    """What PHP-FPM needs on a host, as module config_tree takes it: users, directories, configuration, logs, units.
 
+    :param wanted: versions that are configured.
     :param running: versions that have to run.
     :param installed: versions that are on the host; one that loses its pools ends before another opens their sockets.
-    :param limits: ``limits`` of the plan, which names a version's unit ``php_fpm@<version>``.
-    :param service: unit name, ``config_dir`` directory and ``binary`` program of a version, with ``%s`` for the version.
+    :param layout: ``pool_dir``, ``ini_dir``, ``binary`` and ``service`` of a version, as :func:`of` takes them.
+    :param plan: what filter plan gave; it names a version's unit ``php_fpm@<version>`` in ``limits``.
     """
-
-    def of(version: str, pattern: str) -> str:
-        return pattern.replace("%s", version)
-
     sockets: dict[str, list[str]] = {}
     directories: list[dict[str, Any]] = [
         {"path": "/run/php-fpm"},
@@ -65,28 +84,31 @@ def host(
         {"path": "/var/lib/php-fpm", "mode": "0711"},
     ]
     for pool in pools:
-        sockets.setdefault(str(pool.get("version") or default_version), []).append(str(pool["socket"]))
+        sockets.setdefault(_version_of(pool, default_version), []).append(str(pool["socket"]))
         state, user = f"/var/lib/php-fpm/{pool['name']}", pool["user"]
         directories.append({"path": state, "group": user, "mode": "0750"})
         directories += [
             {"path": f"{state}/{name}", "owner": user, "group": user, "mode": "0700"} for name in ("session", "tmp")
         ]
     drop_ins = {
-        version: unit_drop_ins(found, of(version, service))
+        version: unit_drop_ins(found, of(version, layout["service"]))
         for version in running
-        for found in [_limits_of(version, default_version, limits)]
+        for found in [_limits_of(version, default_version, plan["limits"])]
         if found
     }
     ended = [
-        {"name": of(version, service), "running": False, "stop_on": [f"{of(version, config_dir)}/pool.d/*"]}
+        {"name": of(version, layout["service"]), "running": False, "stop_on": [f"{of(version, layout['pool_dir'])}/*"]}
         for version in installed
         if version not in running
     ]
     started = [
         {
-            "name": of(version, service),
+            "name": of(version, layout["service"]),
             # systemd takes a new MemoryMax as it reads its files anew, some versions only once the unit is reloaded too.
-            "reload_on": [f"{of(version, config_dir)}/*", *(file["dest"] for file in drop_ins.get(version, [])[1:])],
+            "reload_on": [
+                *(f"{directory}/*" for directory in _trees(version, layout)),
+                *(file["dest"] for file in drop_ins.get(version, [])[1:]),
+            ],
             "reload_execs": True,
             "restart_on": [drop_ins[version][0]["dest"]] if version in drop_ins else [],
             "listen": sockets.get(version, []),
@@ -96,8 +118,9 @@ def host(
     return {
         "users": [{"name": pool["user"], "comment": f"Site {pool['name']}", "home": pool["home"]} for pool in pools],
         "directories": directories,
-        # PHP writes them as the pool's user, who may not make files in the directory.
         "files": [
+            *_configuration(pools, wanted, default_version, layout, plan),
+            # PHP writes them as the pool's user, who may not make files in the directory.
             *(
                 {
                     "dest": f"/var/log/php-fpm/{pool['name']}.error.log",
@@ -111,10 +134,50 @@ def host(
             ),
             *(file for files in drop_ins.values() for file in files),
         ],
-        "trees": [of(version, config_dir) for version in installed],
-        "validators": [[of(version, binary), "-t"] for version in running],
+        "trees": [directory for version in installed for directory in _trees(version, layout)],
+        "validators": [[of(version, layout["binary"]), "-t"] for version in running],
         "units": [*ended, *started],
     }
+
+
+def _version_of(pool: Mapping[str, Any], default_version: str) -> str:
+    return str(pool.get("version") or default_version)
+
+
+def _trees(version: str, layout: Mapping[str, Any]) -> list[str]:
+    return [of(version, layout["pool_dir"]), of(version, layout["ini_dir"])]
+
+
+def _configuration(
+    pools: Sequence[Mapping[str, Any]],
+    versions: Sequence[str],
+    default_version: str,
+    layout: Mapping[str, Any],
+    plan: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """The files that templates make: two per version and one per pool."""
+    files: list[dict[str, Any]] = []
+    for version in versions:
+        pool_dir, ini_dir = _trees(version, layout)
+        files += [
+            {"src": "php/conf.d/90-lemp.ini.j2", "dest": f"{ini_dir}/90-lemp.ini"},
+            {"src": "php/pool.d/lemp-global.conf.j2", "dest": f"{pool_dir}/lemp-global.conf"},
+        ]
+    for pool in pools:
+        pool_dir = of(_version_of(pool, default_version), layout["pool_dir"])
+        files.append(
+            {
+                "src": "php/pool.d/lemp-pool.conf.j2",
+                "dest": f"{pool_dir}/lemp-{pool['name']}.conf",
+                "mode": "0640",
+                "vars": {
+                    "__php_fpm_pool": pool,
+                    "__php_fpm_planned": plan["php_fpm"],
+                    "__php_fpm_terminate_seconds": terminate_seconds(pool),
+                },
+            }
+        )
+    return files
 
 
 def _limits_of(version: str, default_version: str, limits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from rendering import Role, daemon, lines
 
+from ansible_collections.lemp.stack.plugins.module_utils._plan.timeouts import terminate_seconds
+
 ROLE = Role("php_fpm")
 BLOG = {
     "name": "blog",
@@ -33,7 +35,12 @@ def pool(given: dict[str, Any], **overrides: Any) -> str:
     pools = overrides.pop("php_fpm_pools", POOLS)
     planned = ROLE.evaluate("{{ __php_fpm_plan.php_fpm }}", php_fpm_pools=pools)
     return ROLE.render(
-        "php/pool.d/lemp-pool.conf", __php_fpm_pool=given, __php_fpm_planned=planned, php_fpm_pools=pools, **overrides
+        "php/pool.d/lemp-pool.conf",
+        __php_fpm_pool=given,
+        __php_fpm_planned=planned,
+        __php_fpm_terminate_seconds=terminate_seconds(given),
+        php_fpm_pools=pools,
+        **overrides,
     )
 
 

@@ -7,6 +7,6 @@ from templating import evaluate
 
 def test_a_row_is_found() -> None:
     made = evaluate(
-        "{{ {'os_family': 'Debian', 'distribution': 'Ubuntu'} | lemp.stack.platform_row({'Debian': {'a': 1}, 'Ubuntu': {'a': 2}}) }}"
+        "{{ {'os_family': 'Debian', 'distribution': 'Ubuntu'} | lemp.stack.platform_row({'Debian': {}, 'Ubuntu': {'a': 2}}) }}"
     )
     assert made == {"a": 2}

@@ -14,6 +14,14 @@ ROOT = "/usr/share/wordpress"
 CHECKSUM = "sha256:" + "0123456789abcdef" * 4
 
 
+DEBIAN = {
+    "php": "php%s",
+    "wordpress_packages": ["php-fpm", "php", "wordpress"],
+    "wordpress_language_packages": ["wordpress-l10n"],
+}
+EL = {"php": "php", "wordpress_packages": [], "wordpress_language_packages": []}
+
+
 def site(name: str, recipe: str = "none", **changes: Any) -> dict[str, Any]:
     given = {
         "name": name,
@@ -44,7 +52,7 @@ ALL = [blog(), news(), CRM, site("docs")]
 
 
 def planned(*sites: dict[str, Any]) -> dict[str, Any]:
-    return plan(list(sites), "php%s")
+    return plan(list(sites), DEBIAN)
 
 
 def by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -105,6 +113,16 @@ def test_no_sentence_holds_a_password() -> None:
 
 
 # What is looked for
+
+
+def test_a_platform_without_a_package_of_wordpress_takes_archives() -> None:
+    assert plan([blog(), news()], EL)["problems"] == [
+        "app_sites: wordpress.source of blog is package, but this platform has no package of WordPress; use archive, with"
+        " archive_url and archive_checksum."
+    ]
+    made = plan([news(php_version="8.3")], EL)
+    assert made["packages"] == ["tar"]
+    assert {entry["php"] for entry in made["tables"]} == {"php"}
 
 
 def test_existing_applications_have_to_be_there_and_archives_are_looked_for() -> None:

@@ -6,46 +6,103 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lemp.stack.plugins.module_utils._php_fpm import host, problems
+from ansible_collections.lemp.stack.plugins.module_utils._php_fpm import host, packages, problems
 
 SHOP = {"name": "shop", "user": "shop", "home": "/srv/www/shop", "socket": "/run/php-fpm/shop.sock"}
 BLOG = {"name": "blog", "user": "blog", "home": "/srv/www/blog", "socket": "/run/php-fpm/blog.sock", "version": "8.2"}
 
 
+DEBIAN = {
+    "package": "php%s-",
+    "names": {},
+    "pool_dir": "/etc/php/%s/fpm/pool.d",
+    "ini_dir": "/etc/php/%s/fpm/conf.d",
+    "binary": "php-fpm%s",
+    "service": "php%s-fpm.service",
+}
+REMI = {
+    "package": "php%d-php-",
+    "names": {"mysql": "mysqlnd", "curl": "common", "exif": "common"},
+    "pool_dir": "/etc/opt/remi/php%d/php-fpm.d",
+    "ini_dir": "/etc/opt/remi/php%d/php.d",
+    "binary": "/opt/remi/php%d/root/usr/sbin/php-fpm",
+    "service": "php%d-php-fpm.service",
+}
+
+
+def found_in(*pools: dict[str, Any]) -> list[str]:
+    return problems(pools, "distribution", ["distribution", "sury"])
+
+
 def on_host(
-    *pools: dict[str, Any], running: list[str], installed: list[str], limits: dict[str, dict[str, Any]] | None = None
+    *pools: dict[str, Any],
+    running: list[str],
+    installed: list[str],
+    limits: dict[str, dict[str, Any]] | None = None,
+    layout: dict[str, Any] = DEBIAN,
 ) -> dict[str, Any]:
     return host(
         pools,
+        wanted=running,
         running=running,
         installed=installed,
         default_version="8.4",
-        service="php%s-fpm.service",
-        config_dir="/etc/php/%s/fpm",
-        binary="php-fpm%s",
+        layout=layout,
         log_group="adm",
-        limits=limits or {},
+        plan={"limits": limits or {}, "php_fpm": {"planned": True}},
     )
 
 
+def test_a_package_source_that_the_platform_lacks_is_refused() -> None:
+    assert problems([], "remi", ["distribution", "sury"]) == [
+        "php_fpm_package_source: remi is not for this platform; use distribution or sury."
+    ]
+
+
+def test_packages_are_named_after_version_and_layout() -> None:
+    assert packages(["8.2", "8.4"], ["fpm", "mysql"], DEBIAN) == ["php8.2-fpm", "php8.2-mysql", "php8.4-fpm", "php8.4-mysql"]
+    assert packages(["8.4"], ["mysql", "curl", "exif"], REMI) == ["php84-php-mysqlnd", "php84-php-common"]
+
+
+def test_every_version_has_settings_and_every_pool_a_file_where_the_layout_says() -> None:
+    found = on_host(SHOP, running=["8.4"], installed=["8.4"], layout=REMI)
+    templates = {file["src"]: file["dest"] for file in found["files"] if "src" in file}
+    assert templates == {
+        "php/conf.d/90-lemp.ini.j2": "/etc/opt/remi/php84/php.d/90-lemp.ini",
+        "php/pool.d/lemp-global.conf.j2": "/etc/opt/remi/php84/php-fpm.d/lemp-global.conf",
+        "php/pool.d/lemp-pool.conf.j2": "/etc/opt/remi/php84/php-fpm.d/lemp-shop.conf",
+    }
+    assert found["trees"] == ["/etc/opt/remi/php84/php-fpm.d", "/etc/opt/remi/php84/php.d"]
+    assert found["validators"] == [["/opt/remi/php84/root/usr/sbin/php-fpm", "-t"]]
+    assert [unit["name"] for unit in found["units"]] == ["php84-php-fpm.service"]
+
+
+def test_a_pool_is_rendered_with_its_plan_and_its_own_time_limit() -> None:
+    pools = [{**SHOP, "max_execution_time_seconds": 100}, {**BLOG, "request_terminate_timeout_seconds": "90"}]
+    files = on_host(*pools, running=["8.2", "8.4"], installed=["8.2", "8.4"])["files"]
+    given = [file["vars"] for file in files if file.get("mode") == "0640" and "vars" in file]
+    assert [variables["__php_fpm_terminate_seconds"] for variables in given] == [110, 90]
+    assert [variables["__php_fpm_planned"] for variables in given] == [{"planned": True}] * 2
+
+
 def test_good_pools_have_no_problem() -> None:
-    assert problems([SHOP, BLOG]) == []
+    assert found_in(SHOP, BLOG) == []
 
 
 @pytest.mark.parametrize("key", ["name", "user", "socket"])
 def test_nothing_is_shared(key: str) -> None:
-    assert f"two pools have the same {key} (" in problems([SHOP, {**BLOG, key: SHOP[key]}])[0]
+    assert f"two pools have the same {key} (" in found_in(SHOP, {**BLOG, key: SHOP[key]})[0]
 
 
 @pytest.mark.parametrize("socket", ["/tmp/shop.sock", "/run/php-fpm/", "/run/php-fpm/a/b.sock", "/run/php-fpmx/a"])
 def test_sockets_lie_in_their_directory(socket: str) -> None:
-    assert problems([{**SHOP, "socket": socket}]) == [f"php_fpm_pools: shop has socket {socket}; put it into /run/php-fpm."]
+    assert found_in({**SHOP, "socket": socket}) == [f"php_fpm_pools: shop has socket {socket}; put it into /run/php-fpm."]
 
 
 @pytest.mark.parametrize(("wall", "processor"), [(60, 60), ("50", "60"), (70, 90)])
 def test_a_request_may_take_longer_than_it_computes(wall: Any, processor: Any) -> None:
     pool = {**SHOP, "request_terminate_timeout_seconds": wall, "max_execution_time_seconds": processor}
-    assert f"request_terminate_timeout_seconds {wall}, which must exceed its max_execution_time_seconds" in problems([pool])[0]
+    assert f"request_terminate_timeout_seconds {wall}, which must exceed its max_execution_time_seconds" in found_in(pool)[0]
 
 
 def test_each_pool_has_a_user_directories_and_a_log_of_its_own() -> None:
@@ -55,7 +112,7 @@ def test_each_pool_has_a_user_directories_and_a_log_of_its_own() -> None:
     assert modes["/var/lib/php-fpm"] == ("root", "0711")
     assert modes["/var/lib/php-fpm/shop"] == ("root", "0750")
     assert modes["/var/lib/php-fpm/shop/session"] == modes["/var/lib/php-fpm/shop/tmp"] == ("shop", "0700")
-    [log] = found["files"]
+    [log] = [file for file in found["files"] if "src" not in file]
     assert (log["dest"], log["owner"], log["force"]) == ("/var/log/php-fpm/shop.error.log", "shop", False)
 
 
@@ -65,13 +122,13 @@ def test_a_version_that_lost_its_pools_ends_before_another_takes_their_sockets()
         {"name": "php8.2-fpm.service", "running": False, "stop_on": ["/etc/php/8.2/fpm/pool.d/*"]},
         {
             "name": "php8.4-fpm.service",
-            "reload_on": ["/etc/php/8.4/fpm/*"],
+            "reload_on": ["/etc/php/8.4/fpm/pool.d/*", "/etc/php/8.4/fpm/conf.d/*"],
             "reload_execs": True,
             "restart_on": [],
             "listen": ["/run/php-fpm/shop.sock"],
         },
     ]
-    assert found["trees"] == ["/etc/php/8.2/fpm", "/etc/php/8.4/fpm"]
+    assert found["trees"] == [f"/etc/php/{version}/fpm/{name}" for version in ("8.2", "8.4") for name in ("pool.d", "conf.d")]
     assert found["validators"] == [["php-fpm8.4", "-t"]]
 
 
@@ -96,7 +153,7 @@ def test_each_version_is_held_to_its_own_limits_and_started_anew_where_they_need
     found = on_host(SHOP, BLOG, running=["8.2", "8.4"], installed=["8.2", "8.4"], limits=limits)
     assert limits_in(found, "8.4") == {"MemoryMax": "130", "OOMScoreAdjust": "200"}
     assert limits_in(found, "8.2") == {"MemoryMax": "7", "OOMScoreAdjust": "200"}
-    assert [unit["reload_on"][1] for unit in found["units"]] == [
+    assert [unit["reload_on"][2] for unit in found["units"]] == [
         "/etc/systemd/system/php8.2-fpm.service.d/lemp-limits.conf",
         "/etc/systemd/system/php8.4-fpm.service.d/lemp-limits.conf",
     ]

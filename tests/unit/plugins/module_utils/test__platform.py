@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.lemp.stack.plugins.module_utils._platform import platform_row
 
 ROWS = {
