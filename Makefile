@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo demo-down test lint unit molecule bench docs clean
+.PHONY: help setup engine images demo demo-down test lint unit molecule matrix bench docs clean
 SHELL := /bin/bash
 
-PLATFORMS := debian12 debian13
+PLATFORMS ?= debian12 debian13 ubuntu2204 ubuntu2404 rocky9 rocky10 raspios12 raspios13
 PLATFORM ?= debian13
 SCENARIO ?= default
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -19,7 +19,7 @@ setup: .venv/ready ## virtual environment with pinned tools, collections
 engine:
 	@tools/engine.sh
 
-images: engine ## test images of all platforms, built once
+images: engine ## test images of all platforms, built once (PLATFORMS)
 	@set -e; for platform in $(PLATFORMS); do molecule/images/build.sh $$platform; done
 
 demo: setup engine ## a WordPress blog over HTTPS in one container (LEMP_DEMO_HTTP_PORT, LEMP_DEMO_HTTPS_PORT)
@@ -37,6 +37,9 @@ unit: setup ## unit, property, template and contract tests
 molecule: setup engine ## one scenario on one platform: SCENARIO=nginx PLATFORM=debian13
 	@molecule/images/build.sh $(PLATFORM)
 	@tools/molecule.sh $(SCENARIO) $(PLATFORM)
+
+matrix: setup engine ## all scenarios on all platforms, with docs/matrix.md at the end: SCENARIOS, PLATFORMS
+	@tools/matrix.sh
 
 test: setup images ## everything that CI runs
 	@tools/test.sh
