@@ -22,7 +22,7 @@ if [ ! -x "$qemu" ]; then
   # Extracted, not installed: this machine's own packages stay as they are.
   # shellcheck disable=SC2016  # $1 is the hook's
   quietly .cache/log/emulation.log mmdebstrap --variant=extract --include=qemu-user/trixie-backports \
-    --setup-hook='cd "$1/etc/apt"; sed -n "s/ trixie main$/ trixie-backports main/p" sources.list >sources.list.d/backports.list' \
+    --setup-hook='cd "$1/etc/apt"; sed -n "s/ trixie main$/ trixie-backports main/p" sources.list >sources.list.d/b.list' \
     trixie "$qemu.tar"
   tar -xOf "$qemu.tar" ./usr/bin/qemu-aarch64 >"$qemu"
   rm "$qemu.tar"
