@@ -16,8 +16,8 @@ def get(host, url, options=""):
 
 def run_in_pool(host, site, code):
     """Run PHP code through nginx in a site's pool, from a file that only lives for this call."""
-    path = f"/srv/www/{site}/public/probe.php" if site != "demo" else "/srv/www/demo/wp-content/plugins/probe.php"
-    url = f"https://{site}.lemp.test/" + ("probe.php" if site != "demo" else "wp-content/plugins/probe.php")
+    path = f"/srv/www/{site}/public/probe.php"
+    url = f"https://{site}.lemp.test/probe.php"
     host.check_output("printf '%%s' %s > %s && chown root:%s %s && chmod 0640 %s", f"<?php {code}", path, site, path, path)
     try:
         return get(host, url)[1]
@@ -27,7 +27,7 @@ def run_in_pool(host, site, code):
 
 def wordpress(host, code):
     request = "$_SERVER['HTTP_HOST']='demo.lemp.test'; $_SERVER['HTTPS']='on';"
-    program = f"{request} require '/usr/share/wordpress/wp-load.php'; {code}"
+    program = f"{request} require '/srv/www/demo/public/wp-load.php'; {code}"
     return host.check_output("runuser -u demo -- php -r %s", program)
 
 
@@ -88,7 +88,7 @@ def test_unknown_name_gets_no_page(host, url):
     "path", ["/wp-content/uploads/x.php", "/wp-content/uploads/2026/x.phtml", "/.git/config", "/.env", "/wp-content/.htaccess"]
 )
 def test_code_in_uploads_and_hidden_files_are_refused(host, path):
-    root = "/srv/www/demo" if path.startswith("/wp-content") else "/usr/share/wordpress"
+    root = "/srv/www/demo/public"
     host.check_output(
         f"mkdir -p $(dirname {root}{path}) && echo '<?php echo \"leaked\";' > {root}{path} && chmod 0644 {root}{path}"
     )
@@ -116,7 +116,7 @@ def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
     assert host.run(f"grep -q 'session secret' /var/lib/php-fpm/{other}/session/sess_of{other}").rc == 0
     code = f"""
         $paths = ['/srv/www/{other}/secret', '/var/lib/php-fpm/{other}/session/sess_of{other}',
-                  '/etc/wordpress/config-demo.lemp.test.php'];
+                  '/srv/www/demo/wp-config.php'];
         ini_set('open_basedir', '/');
         foreach ($paths as $path) echo json_encode([$path, (bool) @file_get_contents($path)]), "\\n";
         echo json_encode(['exec', trim((string) shell_exec('cat /srv/www/{other}/secret 2>/dev/null'))]), "\\n";
@@ -125,7 +125,7 @@ def test_sites_cannot_read_each_others_files_and_sessions(host, site, other):
     own_config = site == "demo"
     assert answers[f"/srv/www/{other}/secret"] is False
     assert answers[f"/var/lib/php-fpm/{other}/session/sess_of{other}"] is False
-    assert answers["/etc/wordpress/config-demo.lemp.test.php"] is own_config
+    assert answers["/srv/www/demo/wp-config.php"] is own_config
     assert answers["exec"] == ""
     assert answers["session"] == []
 
@@ -169,10 +169,10 @@ def test_no_service_failed(host):
     assert host.check_output("systemctl --failed --no-legend") == ""
 
 
-def test_the_plan_keeps_within_the_hosts_memory(host):
+def test_the_plan_keeps_within_the_hosts_memory(host, php):
     pool = int(host.check_output("mariadb -N -e 'select @@innodb_buffer_pool_size'"))
     children = sum(
-        int(line) for line in host.check_output("sed -n 's/^pm.max_children = //p' /etc/php/*/fpm/pool.d/*.conf").split()
+        int(line) for line in host.check_output(f"sed -n 's/^pm.max_children = //p' {php['pool_dir']}/*.conf").split()
     )
     assert children >= 4
     assert pool + children * 48 * 2**20 < 2048 * 2**20

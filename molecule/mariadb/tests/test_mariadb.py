@@ -16,8 +16,12 @@ import yaml
 SCENARIO = pathlib.Path(__file__).parent.parent
 ROLE_VARS = yaml.safe_load((SCENARIO / "converge.yml").read_text())[0]["roles"][0]["vars"]
 PASSWORDS = {user["name"]: user["password"] for user in ROLE_VARS["mariadb_users"]}
-CONFIG = "/etc/mysql/mariadb.conf.d/60-lemp.cnf"
 TEMPLATE = "60-lemp.cnf.j2"
+
+
+@pytest.fixture(scope="module")
+def config(row):
+    return row("mariadb")["config_file"]
 
 
 def sql(host, query, user="root", password=None, tcp=False, database=""):
@@ -171,9 +175,9 @@ def test_it_listens_on_loopback_only(host):
     assert {line.split()[3] for line in host.check_output("ss -Hltn").splitlines() if ":22" not in line} == {"127.0.0.1:3306"}
 
 
-def test_running_values_are_those_configured_and_planned(host):
+def test_running_values_are_those_configured_and_planned(host, config):
     sizes = {"K": 1024, "M": 1024**2}
-    written = dict(re.findall(r"^(\w+) = (.*)$", host.file(CONFIG).content_string.split("[mariadb-client]")[0], re.M))
+    written = dict(re.findall(r"^(\w+) = (.*)$", host.file(config).content_string.split("[mariadb-client]")[0], re.M))
     assert len(written) > 20
     for name, configured in written.items():
         number, unit = re.fullmatch(r"(.*?)([KM]?)", configured).groups()
@@ -200,13 +204,14 @@ def test_text_of_any_language_is_kept(host):
     )
 
 
-def test_slow_queries_are_logged_and_the_log_is_rotated(host):
-    log = "/var/log/mysql/mariadb-slow.log"
+def test_slow_queries_are_logged_and_the_log_is_rotated(host, row):
+    rotation = row("mariadb")["logrotate_file"] or "/etc/logrotate.d/mariadb"
+    log = f"{row('mariadb')['log_dir']}/mariadb-slow.log"
     sql(host, "SELECT SLEEP(0.5), 'quick enough'; SELECT SLEEP(2.2), 'before rotation'")
     assert "before rotation" in host.file(log).content_string
     assert "quick enough" not in host.file(log).content_string
-    assert f"considering log {log}" in host.run("logrotate -d /etc/logrotate.d/mariadb").stderr
-    assert host.run("logrotate -f /etc/logrotate.d/mariadb").rc == 0
+    assert f"considering log {log}" in host.run(f"logrotate -d {rotation}").stderr
+    assert host.run(f"logrotate -f {rotation}").rc == 0
     sql(host, "SELECT SLEEP(2.2), 'after rotation'")
     assert "after rotation" in host.file(log).content_string
     assert "before rotation" not in host.file(log).content_string
@@ -338,7 +343,7 @@ def test_whatever_was_done_to_an_account_by_hand_is_announced_and_undone(host):
     sql(host, "DROP ROLE boss; DROP PROCEDURE shop_a.p; DROP TABLE shop_a.t")
 
 
-def test_a_server_that_keeps_root_out_says_so(host):
+def test_a_server_that_keeps_root_out_says_so(host, row):
     sql(host, "ALTER USER root@localhost IDENTIFIED VIA mysql_native_password USING PASSWORD('x')")
     try:
         status, output = play("-vvv")
@@ -348,7 +353,9 @@ def test_a_server_that_keeps_root_out_says_so(host):
             "runuser -u mysql -- mariadb -u mysql -e 'ALTER USER root@localhost IDENTIFIED VIA unix_socket'",
         )
     assert status != 0
-    assert re.search("MariaDB does not let root in over /run/mysqld/mysqld.sock: .*Access denied", words(output)), output
+    assert re.search("MariaDB does not let root in over " + row("mariadb")["socket"] + ": .*Access denied", words(output)), (
+        output
+    )
     assert leaked(output) == []
 
 
@@ -371,22 +378,22 @@ def test_a_stopped_server_is_announced_and_started(host):
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
-def test_server_refuses_a_bad_setting_before_the_file_changes(host, settings, complaint, options):
-    file, before = host.file(CONFIG).sha256sum, started_at(host)
+def test_server_refuses_a_bad_setting_before_the_file_changes(host, config, settings, complaint, options):
+    file, before = host.file(config).sha256sum, started_at(host)
     status, output = play(*options, mariadb_extra_settings=settings)
     assert status != 0
     assert complaint in words(output)
     assert TEMPLATE in output
     assert "nothing was changed" in words(output)
-    assert (host.file(CONFIG).sha256sum, started_at(host)) == (file, before)
+    assert (host.file(config).sha256sum, started_at(host)) == (file, before)
 
 
-def test_a_mistake_in_the_live_file_does_not_stand_in_the_way_of_its_cure(host):
-    file, before = host.file(CONFIG).sha256sum, starts(host)
-    assert host.run(f"sed -i '/^port/a no_such_variable = 1' {CONFIG}").rc == 0
+def test_a_mistake_in_the_live_file_does_not_stand_in_the_way_of_its_cure(host, config):
+    file, before = host.file(config).sha256sum, starts(host)
+    assert host.run(f"sed -i '/^port/a no_such_variable = 1' {config}").rc == 0
     status, output = play()
     assert status == 0, output
-    assert host.file(CONFIG).sha256sum == file
+    assert host.file(config).sha256sum == file
     assert starts(host) == before + 1
 
 
@@ -398,9 +405,9 @@ def test_a_mistake_in_the_live_file_does_not_stand_in_the_way_of_its_cure(host):
     ],
     ids=["port taken", "data of another kind"],
 )
-def test_a_configuration_that_does_not_start_is_put_back(host, inputs, complaint):
-    file = host.file(CONFIG).sha256sum
-    before = host.run(f"stat -c '%U %G %a' {CONFIG}").stdout
+def test_a_configuration_that_does_not_start_is_put_back(host, config, inputs, complaint):
+    file = host.file(config).sha256sum
+    before = host.run(f"stat -c '%U %G %a' {config}").stdout
     sql(host, "CREATE OR REPLACE TABLE kept (x INT); INSERT INTO kept VALUES (8)", database="shopxa")
     host.check_output("systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 3399")
     try:
@@ -413,16 +420,16 @@ def test_a_configuration_that_does_not_start_is_put_back(host, inputs, complaint
     assert TEMPLATE in output
     assert "put back" in words(output)
     assert "Everything runs with the old configuration again" in words(output)
-    assert host.file(CONFIG).sha256sum == file
-    assert host.run(f"stat -c '%U %G %a' {CONFIG}").stdout == before
+    assert host.file(config).sha256sum == file
+    assert host.run(f"stat -c '%U %G %a' {config}").stdout == before
     test_service_runs_now_and_at_boot(host)
     assert value(host, "x FROM shopxa.kept") == "8"
     status, output = play()
     assert (status, "changed=0" in output) == (0, True), output
 
 
-def test_a_value_that_another_file_overrides_is_named(host):
-    other = "/etc/mysql/mariadb.conf.d/99-foreign.cnf"
+def test_a_value_that_another_file_overrides_is_named(host, row):
+    other = f"{row('mariadb')['config_dir']}/zzz-foreign.cnf"
     host.check_output(f"printf '[mariadbd]\nmax_connections = 77\n' > {other} && systemctl restart mariadb")
     try:
         status, output = play()

@@ -88,8 +88,8 @@ def test_status_is_on_loopback_only(host):
     assert "0.0.0.0:8081" not in listening
 
 
-def test_worker_user_joined_the_group(host):
-    assert "readers" in host.user("www-data").groups
+def test_worker_user_joined_the_group(host, row):
+    assert "readers" in host.user(row("nginx")["user"]).groups
 
 
 def test_each_site_has_its_own_logs_and_they_are_rotated(host):

@@ -13,11 +13,6 @@ SCRATCH = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
 SITES = ("shop", "blog")
 
 
-@pytest.fixture(scope="module")
-def version(host):
-    return host.check_output("ls /etc/php").split()[0]
-
-
 @pytest.fixture(scope="module", autouse=True)
 def files_of_the_sites(host):
     for site in SITES:
@@ -72,12 +67,12 @@ def test_session_temporary_file_and_log_lie_in_the_pools_own_directories(host, s
     assert "written by the test" in host.file(f"/var/log/php-fpm/{site}.error.log").content_string
 
 
-def test_status_page_shows_the_planned_workers(host, version):
+def test_status_page_shows_the_planned_workers(host, php):
     request = "SCRIPT_FILENAME=/fpm_status SCRIPT_NAME=/fpm_status QUERY_STRING=json REQUEST_METHOD=GET"
     command = f"{request} cgi-fcgi -bind -connect /run/php-fpm/blog.sock"
     status = json.loads(host.check_output(command).replace("\r", "").partition("\n\n")[2])
     assert status["pool"] == "blog"
-    pool = host.file(f"/etc/php/{version}/fpm/pool.d/lemp-blog.conf").content_string
+    pool = host.file(f"{php['pool_dir']}/lemp-blog.conf").content_string
     assert "pm.max_children = 2\n" in pool
     assert "pm = ondemand\n" in pool
 
@@ -107,16 +102,16 @@ def test_logs_are_rotated(host):
     assert "shop.error.log" in host.run("logrotate -d /etc/logrotate.d/lemp-php-fpm").stderr
 
 
-def test_distributions_own_pool_is_gone_and_nothing_listens_on_the_network(host, version):
-    assert not host.file(f"/etc/php/{version}/fpm/pool.d/www.conf").exists
+def test_distributions_own_pool_is_gone_and_nothing_listens_on_the_network(host, php):
+    assert not host.file(f"{php['pool_dir']}/www.conf").exists
     ports = {line.split()[3].rpartition(":")[2] for line in host.check_output("ss -Hltn").splitlines()}
     assert ports <= {"22"}
 
 
-def test_pools_survive_a_restart_of_the_service(host, version):
-    host.check_output(f"systemctl restart php{version}-fpm")
+def test_pools_survive_a_restart_of_the_service(host, php):
+    host.check_output(f"systemctl restart {php['service']}")
     assert run_php(host, "shop", "echo 'up';") == "up"
-    assert host.service(f"php{version}-fpm").is_enabled
+    assert host.service(php["service"]).is_enabled
 
 
 def play(**extra_vars):
@@ -132,44 +127,44 @@ def play(**extra_vars):
     return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
 
 
-def with_extra_pool(version, socket):
+def with_extra_pool(php, socket):
     """The role's inputs with one more pool, whose template has a mistake."""
     template = str(SCENARIO / "templates" / "lemp-extra.conf.j2")
-    entry = {"src": template, "dest": f"/etc/php/{version}/fpm/pool.d/lemp-extra.conf", "vars": {"extra_socket": socket}}
+    entry = {"src": template, "dest": f"{php['pool_dir']}/lemp-extra.conf", "vars": {"extra_socket": socket}}
     return {"__php_fpm_host_files": [entry]}
 
 
-def files_and_process(host, version):
-    files = host.check_output(f"find /etc/php/{version}/fpm -type f -exec sha256sum {{}} + | sort | sha256sum")
-    return files, host.check_output(f"systemctl show -P MainPID php{version}-fpm")
+def files_and_process(host, php):
+    files = host.check_output(f"find {php['pool_dir']} {php['ini_dir']} -type f -exec sha256sum {{}} + | sort | sha256sum")
+    return files, host.check_output(f"systemctl show -P MainPID {php['service']}")
 
 
-def test_a_pool_that_php_fpm_refuses_changes_nothing_and_is_led_back_to_its_template(host, version):
-    before = files_and_process(host, version)
-    status, said = play(**with_extra_pool(version, "/run/php-fpm/extra.sock"))
+def test_a_pool_that_php_fpm_refuses_changes_nothing_and_is_led_back_to_its_template(host, php):
+    before = files_and_process(host, php)
+    status, said = play(**with_extra_pool(php, "/run/php-fpm/extra.sock"))
     assert status != 0
     assert "php_fpm: the new configuration was refused and nothing was changed" in said
     assert "unknown entry 'bogus_directive'" in said
-    assert f"lemp-extra.conf.j2 (line 6 of /etc/php/{version}/fpm/pool.d/lemp-extra.conf: bogus_directive = 1)" in said
-    assert files_and_process(host, version) == before
+    assert f"lemp-extra.conf.j2 (line 6 of {php['pool_dir']}/lemp-extra.conf: bogus_directive = 1)" in said
+    assert files_and_process(host, php) == before
     test_pool_answers_as_its_own_user(host, "shop")
     status, said = play()
     assert status == 0, said
     assert "changed=0" in said
 
 
-def test_a_pool_that_passes_the_check_but_does_not_start_is_put_back(host, version):
-    before = files_and_process(host, version)
+def test_a_pool_that_passes_the_check_but_does_not_start_is_put_back(host, php):
+    before = files_and_process(host, php)
     host.check_output("systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 3399 --directory /srv")
     host.check_output("timeout 10 sh -c 'until ss -Hltn sport = 3399 | grep -q LISTEN; do sleep 0.1; done'")
     try:
-        status, said = play(**with_extra_pool(version, "127.0.0.1:3399"))
+        status, said = play(**with_extra_pool(php, "127.0.0.1:3399"))
     finally:
         host.check_output("systemctl stop squatter")
     assert status != 0
     assert "php_fpm: the new configuration was put back" in said
     assert "unable to bind listening socket for address '127.0.0.1:3399'" in said
     assert "Everything runs with the old configuration again." in said
-    assert files_and_process(host, version)[0] == before[0]
+    assert files_and_process(host, php)[0] == before[0]
     for site in SITES:
         test_pool_answers_as_its_own_user(host, site)

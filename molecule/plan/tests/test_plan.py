@@ -38,10 +38,10 @@ def largest_mb():
 
 
 @pytest.fixture(scope="module", params=["smallest", "largest"])
-def plan(request, host):
+def plan(request, host, row):
     """The plan, for the versions on the host."""
-    postgresql = host.check_output("ls /etc/postgresql")
-    mariadb = host.check_output("mariadbd --version | grep -oE '[0-9]+[.][0-9]+' | head -n 1")
+    postgresql = host.check_output("psql --version | grep -oE '[0-9]+' | head -n 1")
+    mariadb = host.check_output(f"{row('mariadb')['daemon']} --version | grep -oE '[0-9]+[.][0-9]+' | head -n 1")
     memory_mb = smallest_mb() if request.param == "smallest" else largest_mb()
     # A container without CAP_SYS_RESOURCE cannot raise what it was started with.
     nofile = int(host.check_output("awk '/Max open files/ { print $5 }' /proc/1/limits"))
@@ -57,12 +57,11 @@ def restart(host, unit):
     assert done.rc == 0, host.check_output("journalctl -u %s -n 20 --no-pager", unit)
 
 
-def test_mariadb_runs_with_every_planned_value(host, plan):
+def test_mariadb_runs_with_every_planned_value(host, plan, row):
     values = plan["mariadb"]
-    # 61 comes behind the role's own file, which the next test looks at again.
-    write(
-        host, "/etc/mysql/mariadb.conf.d/61-test.cnf", ["[mariadbd]", *(f"{name} = {value}" for name, value in values.items())]
-    )
+    # Behind the role's own file, which the next test looks at again.
+    path = f"{row('mariadb')['config_dir']}/zzz-test.cnf"
+    write(host, path, ["[mariadbd]", *(f"{name} = {value}" for name, value in values.items())])
     try:
         restart(host, "mariadb")
         running = dict(
@@ -71,7 +70,7 @@ def test_mariadb_runs_with_every_planned_value(host, plan):
             if "\t" in line
         )
     finally:
-        host.check_output("rm /etc/mysql/mariadb.conf.d/61-test.cnf")
+        host.check_output("rm %s", path)
     assert {name: running[name] for name in values} == {name: str(value) for name, value in values.items()}
 
 
@@ -132,9 +131,8 @@ def test_memcached_runs_with_every_planned_value(host, plan):
     assert (int(running["maxconns"]), int(running["num_threads"])) == (values["max_connections"], values["threads"])
 
 
-def test_nginx_and_php_fpm_start_with_planned_values(host, plan):
+def test_nginx_and_php_fpm_start_with_planned_values(host, plan, php):
     """Beside the roles' own configuration, which the files come back to."""
-    php = host.check_output("ls /etc/php")
     nginx = plan["nginx"]
     workers = plan["php_fpm"]["pools"]["www"]
     edits = {
@@ -143,14 +141,14 @@ def test_nginx_and_php_fpm_start_with_planned_values(host, plan):
             "worker_connections": ("worker_connections [0-9]*", nginx["worker_connections"]),
             "worker_rlimit_nofile": ("worker_rlimit_nofile [0-9]*", nginx["worker_rlimit_nofile"]),
         },
-        f"/etc/php/{php}/fpm/pool.d/lemp-shop.conf": {
+        f"{php['pool_dir']}/lemp-shop.conf": {
             "pm": ("pm = .*", f"= {workers['pm']}"),
             "pm.max_children": ("pm.max_children = .*", f"= {workers['max_children']}"),
             "pm.start_servers": ("pm.start_servers = .*", f"= {workers.get('start_servers', 1)}"),
             "pm.min_spare_servers": ("pm.min_spare_servers = .*", f"= {workers.get('min_spare_servers', 1)}"),
             "pm.max_spare_servers": ("pm.max_spare_servers = .*", f"= {workers.get('max_spare_servers', 1)}"),
         },
-        f"/etc/php/{php}/fpm/conf.d/90-lemp.ini": {
+        f"{php['ini_dir']}/90-lemp.ini": {
             "opcache.memory_consumption": ("opcache.memory_consumption = .*", f"= {plan['opcache']['memory_consumption_mb']}"),
         },
     }
@@ -162,7 +160,7 @@ def test_nginx_and_php_fpm_start_with_planned_values(host, plan):
         write(host, DROP_IN, ["[Service]", f"LimitNOFILE={plan['limits']['nginx']['LimitNOFILE']}"])
         host.check_output("systemctl daemon-reload")
         restart(host, "nginx")
-        restart(host, f"php{php}-fpm")
+        restart(host, php["service"])
         master = host.check_output("systemctl show -p MainPID --value nginx")
         processes = host.check_output("pgrep -c -P %s", master)
         files = host.check_output("awk '/Max open files/ { print $4 }' /proc/$(pgrep -P %s | head -n 1)/limits", master)
@@ -170,7 +168,7 @@ def test_nginx_and_php_fpm_start_with_planned_values(host, plan):
         for path in edits:
             host.check_output("mv %s.kept %s", path, path)
         host.check_output("rm -f %s; systemctl daemon-reload", DROP_IN)
-        host.check_output("systemctl restart nginx php%s-fpm", php)
+        host.check_output("systemctl restart nginx %s", php["service"])
     assert int(processes) == nginx["worker_processes"]
     assert int(files) == nginx["worker_rlimit_nofile"]
 
@@ -179,10 +177,9 @@ def show(host, unit, key):
     return host.check_output("systemctl show -p %s --value %s", key, unit)
 
 
-def test_the_plan_is_made_for_the_limit_of_the_container_and_not_for_the_machine(host):
+def test_the_plan_is_made_for_the_limit_of_the_container_and_not_for_the_machine(host, php):
     total = 0
-    php = host.check_output("ls /etc/php")
-    for unit in ("nginx", "mariadb", f"php{php}-fpm"):
+    for unit in ("nginx", "mariadb", php["service"]):
         most, high = int(show(host, unit, "MemoryMax")), int(show(host, unit, "MemoryHigh"))
         assert 0 < high < most
         assert show(host, unit, "OOMScoreAdjust") != "0"
@@ -190,9 +187,8 @@ def test_the_plan_is_made_for_the_limit_of_the_container_and_not_for_the_machine
     assert 256 * MIB < total < 2048 * MIB
 
 
-def test_a_worker_that_the_kernel_kills_does_not_end_php_fpm(host):
-    php = host.check_output("ls /etc/php")
-    assert show(host, f"php{php}-fpm", "OOMPolicy") == "continue"
+def test_a_worker_that_the_kernel_kills_does_not_end_php_fpm(host, php):
+    assert show(host, php["service"], "OOMPolicy") == "continue"
 
 
 @pytest.mark.parametrize("unit", ["nginx", "mariadb"])
