@@ -12,6 +12,24 @@ from ansible.template import Templar
 from templating import ROOT, read_yaml, trusted
 
 FACTS = {"memtotal_mb": 4096, "processor_nproc": 2, "os_family": "Debian"}
+# What ansible says of the supported platforms; Raspberry Pi OS calls itself Debian.
+PLATFORMS = {
+    f"{distribution} {major}": {
+        **FACTS,
+        "os_family": family,
+        "distribution": distribution,
+        "distribution_major_version": major,
+        "distribution_release": release,
+    }
+    for family, distribution, major, release in (
+        ("Debian", "Debian", "12", "bookworm"),
+        ("Debian", "Debian", "13", "trixie"),
+        ("Debian", "Ubuntu", "22", "jammy"),
+        ("Debian", "Ubuntu", "24", "noble"),
+        ("RedHat", "Rocky", "9", "Blue Onyx"),
+        ("RedHat", "Rocky", "10", "Red Quartz"),
+    )
+}
 
 
 class Role:
