@@ -26,6 +26,11 @@ DOCUMENTATION = r"""
       description: Whether a ruleset that is not there yet would be there in earnest.
       type: bool
       default: false
+    provider:
+      description: What filters packets.
+      type: str
+      choices: [nftables, firewalld]
+      default: nftables
   positional: _input, rules, is_ours
 """
 

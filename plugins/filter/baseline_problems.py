@@ -11,8 +11,8 @@ DOCUMENTATION = r"""
   options:
     _input:
       description: >-
-        Inputs of the role by name, whether it keeps the clock (C(has_time_sync)) and whether it would make the swap file
-        (C(makes_swap)).
+        Inputs of the role by name, whether it keeps the clock (C(has_time_sync)), whether it would make the swap file
+        (C(makes_swap)), and what installs updates (C(updates)).
       type: dict
       required: true
     survey:

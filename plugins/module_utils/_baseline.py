@@ -23,9 +23,12 @@ _DEFAULTS: dict[str, Any] = {
     "baseline_swap_file": "/swapfile",
     "baseline_swap_size_mb": 0,
     "baseline_timezone": "Etc/UTC",
+    "baseline_updates_excluded_packages": [],
     "baseline_updates_reboot_time": "04:00",
+    "baseline_watchdog_seconds": 0,
     "has_time_sync": False,
     "makes_swap": False,
+    "updates": "unattended-upgrades",
 }
 _SURVEY: dict[str, Any] = {
     "session": {"ssh": False, "user": None, "port": None, "groups": [], "keys": []},
@@ -41,15 +44,19 @@ _KEY = re.compile(r"AAAA\S+")
 _TRUE = {"1", "on", "t", "true", "y", "yes"}
 _TIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+# The role's own ruleset, and the longest name of a tier: a policy's has at most 17 characters (firewalld.policy(5)), "lemp-"
+# among them.
+_PROVIDERS = {"nftables": ("/etc/nftables.conf", 200), "firewalld": ("/etc/firewalld/policies/lemp.xml", 12)}
 _NETWORK = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
+_PACKAGES = re.compile(r"[A-Za-z0-9._+*?\[\]!-]+")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 def problems(inputs: Mapping[str, Any], survey: Mapping[str, Any]) -> list[str]:
     """Why the role cannot do on this host what its inputs ask for, most fundamental first; empty where it can.
 
-    :param inputs: the role's inputs by name, whether it keeps the clock (``has_time_sync``) and whether it would make the
-        swap file (``makes_swap``).
+    :param inputs: the role's inputs by name, whether it keeps the clock (``has_time_sync``), whether it would make the swap
+        file (``makes_swap``), and what installs updates (``updates``).
     :param survey: what the role's ``files/survey.py`` found on the host.
     """
     given = {**_DEFAULTS, **inputs}
@@ -69,20 +76,26 @@ def problems(inputs: Mapping[str, Any], survey: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def firewall_problems(name: Any, rules: Iterable[Mapping[str, Any]], is_ours: bool, check_mode: bool = False) -> list[str]:
+def firewall_problems(
+    name: Any, rules: Iterable[Mapping[str, Any]], is_ours: bool, check_mode: bool = False, provider: str = "nftables"
+) -> list[str]:
     """Why the ports of one tier cannot be opened; empty where they can.
 
     :param name: name of the tier, part of a file's name.
     :param rules: rules, each with ``name``, ``port``, ``protocol`` and perhaps ``sources``.
     :param is_ours: whether the ruleset on the host is the role's.
     :param check_mode: whether a ruleset that is not there yet would be there in earnest.
+    :param provider: what filters packets, ``nftables`` or ``firewalld``.
     """
     found = []
+    ruleset, longest = _PROVIDERS[provider]
     if not _TIER.fullmatch(str(name)):
         found.append(
             f'baseline_firewall_name is "{name}", which cannot be part of a file\'s name; use lower-case letters, digits, - '
             "and _."
         )
+    elif len(str(name)) > longest:
+        found.append(f'baseline_firewall_name is "{name}", which is too long for {provider}; use at most {longest} characters.')
     for rule in rules:
         sources = rule.get("sources") or []
         good = _RULE.fullmatch(str(rule.get("name"))) and 0 < _number(rule.get("port")) < 65536
@@ -94,10 +107,25 @@ def firewall_problems(name: Any, rules: Iterable[Mapping[str, Any]], is_ours: bo
             )
     if not (is_ours or check_mode):
         found.append(
-            f"baseline_firewall_name {name}: /etc/nftables.conf is not that of lemp.stack.baseline; run the role itself before "
+            f"baseline_firewall_name {name}: {ruleset} is not that of lemp.stack.baseline; run the role itself before "
             "its entry point firewall."
         )
     return found
+
+
+def boot_arguments(text: str, wanted: str = "cgroup_enable=memory") -> str:
+    """The kernel's arguments of a Raspberry Pi with control groups for memory, everything else as it was.
+
+    Its kernel has them, and its device tree disables them. Arguments are taken in their order, those of this file behind those
+    of the device tree, so that nothing else is needed: https://github.com/raspberrypi/linux/issues/6980
+
+    :param text: content of ``cmdline.txt``, of which the first line counts; stays empty where it is.
+    """
+    line = text.split("\n", 1)[0]
+    said = [word for word in line.split() if word in (wanted, wanted.replace("enable", "disable"))]
+    if not line.strip() or (said and said[-1] == wanted):
+        return text
+    return text.replace(line, f"{line.rstrip()} {wanted}", 1)
 
 
 def accounts(admins: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -227,6 +255,18 @@ def _values(given: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]
         yield (
             f"baseline_rollback_seconds is {given['baseline_rollback_seconds']}, in which a new connection cannot be proven; "
             "use 20 or more."
+        )
+    odd = [str(name) for name in given["baseline_updates_excluded_packages"] if not _PACKAGES.fullmatch(str(name))]
+    if given["updates"] == "dnf-automatic" and odd:
+        yield (
+            f"baseline_updates_excluded_packages: {_join(odd)} is no shell pattern of a package's name, as dnf takes it; write "
+            "it as redis or postgresql*-server."
+        )
+    seconds = _number(given["baseline_watchdog_seconds"])
+    if str(given["baseline_watchdog_seconds"]) != "0" and not 5 <= seconds <= 600:
+        yield (
+            f"baseline_watchdog_seconds is {given['baseline_watchdog_seconds']}, which resets a busy board or leaves a dead "
+            "one dead; use 5 to 600, or 0 to switch the watchdog off."
         )
     if not _TIME_OF_DAY.fullmatch(str(given["baseline_updates_reboot_time"])):
         yield (

@@ -1,7 +1,7 @@
 """Print, as JSON, what the role has to know of a host before it changes anything.
 
-Argument: JSON with zone, locale, locale_file, swap_file, accounts as filter baseline_accounts makes them, and
-parameters of the kernel. Runs on Python 3.9, with the standard library only.
+Argument: JSON with zone, locale, locale_file, swap_file, firewall and other managers of it, other time daemons, accounts
+as filter baseline_accounts makes them, and parameters of the kernel. Runs on Python 3.9, with the standard library only.
 """
 
 import glob
@@ -15,6 +15,19 @@ import shutil
 import stat
 import subprocess
 import sys
+
+# Per firewall: the role's own file and what tells that it is the role's, files of tiers, and what is live for nft to list.
+FIREWALLS = {
+    "nftables": ("/etc/nftables.conf", "table inet lemp", "/etc/nftables.d/lemp-*.nft", "table inet lemp"),
+    "firewalld": (
+        "/etc/firewalld/policies/lemp.xml",
+        "lemp.stack.baseline",
+        "/etc/firewalld/policies/lemp-*.xml",
+        "chain inet firewalld filter_IN_policy_lemp",
+    ),
+}
+# Where a Raspberry Pi's firmware finds the arguments of the kernel.
+BOOT_FILE = "/boot/firmware/cmdline.txt"
 
 
 def output(*argv):
@@ -72,7 +85,15 @@ def sshd():
         # Keys that do not lie in the user's own file cannot be judged from here.
         "has_other_key_sources": bool(re.search(r"(?m)^(authorizedkeyscommand|trustedusercakeys) (?!none$)", effective)),
         "kex": (output("ssh", "-Q", "kex") or "").split(),
+        "is_started_by_socket": is_started_by_socket(),
     }
+
+
+def is_started_by_socket():
+    """Whether systemd listens for sshd and takes the ports from sshd's own configuration, as on Ubuntu since 24.04."""
+    folders = ("/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
+    has_generator = any(os.path.exists(f"{folder}/sshd-socket-generator") for folder in folders)
+    return has_generator and output("systemctl", "is-active", "ssh.socket") is not None
 
 
 def has_locale(name):
@@ -134,29 +155,61 @@ def is_off(name, value):
     return os.stat(path).st_mode & stat.S_IRUSR != 0 and content(path).split() != str(value).split()
 
 
-def firewalls():
-    """Other managers of the firewall that are switched on."""
-    found = ["firewalld"] if output("systemctl", "is-active", "firewalld") else []
+def firewalls(names):
+    """Those of these managers of the firewall that are switched on."""
+    found = [name for name in names if name != "ufw" and output("systemctl", "is-active", name)]
     # ufw.service counts as active also where ufw is switched off.
-    return found + (["ufw"] if re.search(r"(?m)^ENABLED=yes", content("/etc/ufw/ufw.conf")) else [])
+    is_ufw_on = "ufw" in names and re.search(r"(?m)^ENABLED=yes", content("/etc/ufw/ufw.conf"))
+    return found + (["ufw"] if is_ufw_on else [])
 
 
-def fragments():
+def fragments(pattern):
     """Firewall rules of tiers by path, where owner and permissions are right and no interrupted change waits to be undone."""
     found = {}
-    for path in glob.glob("/etc/nftables.d/lemp-*.nft"):
+    for path in glob.glob(pattern):
         status = os.lstat(path)
-        name = os.path.basename(path)[len("lemp-") : -len(".nft")]
+        name = os.path.splitext(os.path.basename(path))[0][len("lemp-") :]
         interrupted = os.path.exists(f"/var/lib/lemp/config/firewall-{name}/transaction")
         if (status.st_mode, status.st_uid, status.st_gid) == (stat.S_IFREG | 0o644, 0, 0) and not interrupted:
             found[path] = content(path)
     return found
 
 
+def is_sd_card(device):
+    """Whether a device, as stat gives it, lies on an SD card; an eMMC, whose devices are named alike, says MMC."""
+    path = os.path.realpath(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+    disk = re.match(r".*/mmcblk\d+(?=/|$)", path)
+    return bool(disk) and content(f"{disk.group()}/device/type").strip() == "SD"
+
+
+def has_memory_cgroup():
+    """Whether units can be held to an amount of memory, with control groups of version 2 or 1."""
+    controllers = content("/sys/fs/cgroup/cgroup.controllers").split()
+    return "memory" in controllers or bool(re.search(r"(?m)^memory\s+\d+\s+\d+\s+1$", content("/proc/cgroups")))
+
+
+def board():
+    """What a Raspberry Pi has besides what every host has; Raspberry Pi OS itself says that it is Debian."""
+    model = content("/sys/firmware/devicetree/base/model").rstrip("\0\n")
+    is_pi = os.path.exists("/etc/rpi-issue") and model.startswith("Raspberry Pi")
+    has_wifi = any(glob.glob(f"/sys/class/net/*/{name}") for name in ("wireless", "phy80211"))
+    return {
+        "is_raspberry_pi": is_pi,
+        "root_is_on_sd_card": is_sd_card(os.stat("/").st_dev),
+        "has_memory_cgroup": has_memory_cgroup(),
+        "has_watchdog": is_pi and os.path.exists("/dev/watchdog"),
+        "has_wifi": is_pi and has_wifi and os.path.isdir("/etc/NetworkManager/conf.d"),
+        "boot_file": BOOT_FILE,
+        "boot_arguments": content(BOOT_FILE) if is_pi else "",
+        "boot_mode": f"{stat.S_IMODE(os.stat(BOOT_FILE).st_mode):04o}" if is_pi and os.path.exists(BOOT_FILE) else "0755",
+    }
+
+
 def survey(wanted):
     zones = "/usr/share/zoneinfo"
     space = os.statvfs(os.path.dirname(wanted["swap_file"]))
     sbin = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    ruleset, mark, tiers, live = FIREWALLS[wanted["firewall"]]
     mounted = [line.split()[:1] for line in content("/etc/fstab").splitlines()]
     return {
         "session": session(),
@@ -165,12 +218,13 @@ def survey(wanted):
         "has_timezone_file": os.path.exists("/etc/timezone"),
         "has_locale": has_locale(wanted["locale"]),
         "locale_file": os.path.realpath(wanted["locale_file"]),
-        "time_daemons": [name for name in ("chronyd", "ntpd", "openntpd") if shutil.which(name, path=sbin)],
-        "firewalls": firewalls(),
-        "has_ruleset": os.path.isfile("/etc/nftables.conf"),
-        "firewall_is_ours": "table inet lemp" in content("/etc/nftables.conf"),
-        "firewall_fragments": fragments(),
-        "firewall_is_live": output("nft", "list", "table", "inet", "lemp") is not None,
+        "time_daemons": [name for name in wanted["other_time_daemons"] if shutil.which(name, path=sbin)],
+        "firewalls": firewalls(wanted["other_firewalls"]),
+        "has_ruleset": os.path.isfile(ruleset),
+        "firewall_is_ours": mark in content(ruleset),
+        "firewall_fragments": fragments(tiers),
+        "firewall_is_live": output("nft", "list", *live.split()) is not None,
+        "board": board(),
         "swaps": [line.split()[0] for line in content("/proc/swaps").splitlines()[1:]],
         "swap_file_exists": os.path.exists(wanted["swap_file"]),
         "swap_file_is_used_at_boot": [wanted["swap_file"]] in mounted,

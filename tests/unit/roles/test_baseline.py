@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import hashlib
 import importlib.util
 import pwd
+import re
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from rendering import Role
+from rendering import FACTS, Role
 
 ROLE = Role("baseline")
 SURVEY = ROLE.path / "files" / "survey.py"
 FOUND: dict[str, Any] = {
     "session": {"ssh": True, "user": "deploy", "port": 22, "groups": ["deploy"], "keys": ["AAAAdeploy"]},
-    "sshd": {"installed": True, "reads_drop_ins": True, "has_other_key_sources": False},
+    "sshd": {
+        "installed": True,
+        "reads_drop_ins": True,
+        "has_other_key_sources": False,
+        "kex": ["curve25519-sha256"],
+        "is_started_by_socket": False,
+    },
     "zone_is_known": True,
     "time_daemons": [],
     "firewalls": [],
@@ -29,6 +39,31 @@ FOUND: dict[str, Any] = {
     "firewall_is_ours": True,
     "firewall_is_live": True,
     "locale_file": "/etc/locale.conf",
+    "board": {
+        "is_raspberry_pi": False,
+        "root_is_on_sd_card": False,
+        "has_memory_cgroup": True,
+        "has_watchdog": False,
+        "has_wifi": False,
+        "boot_file": "/boot/firmware/cmdline.txt",
+        "boot_arguments": "",
+        "boot_mode": "0755",
+    },
+}
+PI = {
+    "is_raspberry_pi": True,
+    "root_is_on_sd_card": True,
+    "has_memory_cgroup": False,
+    "has_watchdog": True,
+    "has_wifi": True,
+    "boot_file": "/boot/firmware/cmdline.txt",
+    "boot_arguments": "console=tty1 rootwait\n",
+    "boot_mode": "0755",
+}
+PLATFORMS = {
+    "debian13": {**FACTS, "distribution": "Debian", "distribution_major_version": "13"},
+    "ubuntu2404": {**FACTS, "distribution": "Ubuntu", "distribution_major_version": "24"},
+    "rocky9": {**FACTS, "os_family": "RedHat", "distribution": "Rocky", "distribution_major_version": "9"},
 }
 PROBLEMS = "{{ __baseline_inputs | lemp.stack.baseline_problems(__baseline_survey) }}"
 
@@ -74,6 +109,12 @@ def test_defaults_have_no_problems() -> None:
         ({"baseline_swap_size_mb": 99999, "baseline_swap_file": "/big"}, {}, "MiB free for /big"),
         ({"baseline_timezone": "Nowhere"}, {"zone_is_known": False}, 'baseline_timezone is "Nowhere"'),
         ({"baseline_updates_reboot_time": "25:00"}, {}, "baseline_updates_reboot_time"),
+        (
+            {"baseline_updates_excluded_packages": ["redis-server$"], "ansible_facts": PLATFORMS["rocky9"]},
+            {},
+            "baseline_updates_excluded_packages: redis-server$",
+        ),
+        ({"baseline_watchdog_seconds": 1}, {}, "baseline_watchdog_seconds"),
         ({"baseline_time_sync_enabled": True}, {"time_daemons": ["chronyd"]}, "baseline_time_sync_enabled"),
     ],
 )
@@ -212,3 +253,327 @@ def test_the_c_librarys_spelling_of_a_locale_is_known(survey: ModuleType, monkey
     monkeypatch.setattr(survey, "output", lambda *argv: "C\nC.utf8\nde_DE.utf8\nPOSIX\n")
     assert survey.has_locale("de_DE.UTF-8")
     assert not survey.has_locale("de_AT.UTF-8")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_defaults_have_no_problems_anywhere(platform: str) -> None:
+    assert ROLE.evaluate(PROBLEMS, __baseline_survey=FOUND, ansible_facts=PLATFORMS[platform]) == []
+
+
+def names(expression: str, key: str, **overrides: Any) -> list[str]:
+    values = {"__baseline_survey": FOUND, **overrides}
+    return ROLE.evaluate("{{ " + expression + " | map(attribute='" + key + "') | list }}", **values)
+
+
+def test_each_family_has_its_files_and_units() -> None:
+    facts = PLATFORMS["rocky9"]
+    assert names("__baseline_files", "dest", ansible_facts=facts) == [
+        "/etc/locale.conf",
+        "/etc/sudoers.d/lemp-admins",
+        "/etc/systemd/journald.conf.d/60-lemp.conf",
+        "/etc/sysctl.d/60-lemp.conf",
+        "/etc/dnf/automatic.conf",
+    ]
+    assert names("__baseline_units", "name", ansible_facts=facts) == [
+        "sshd.service", "crond.service", "systemd-journald.service", "dnf-automatic.timer", "chronyd.service",
+        "firewalld.service",
+    ]  # fmt: skip
+    assert sorted(names("__baseline_files", "dest")) == [
+        "/etc/apt/apt.conf.d/52lemp-unattended-upgrades",
+        "/etc/locale.conf",
+        "/etc/needrestart/conf.d/lemp.conf",
+        "/etc/sudoers.d/lemp-admins",
+        "/etc/sysctl.d/60-lemp.conf",
+        "/etc/systemd/journald.conf.d/60-lemp.conf",
+        "/etc/systemd/timesyncd.conf.d/60-lemp.conf",
+    ]
+
+
+def test_updates_that_are_off_are_off_in_the_file_too() -> None:
+    overrides = {"baseline_updates_enabled": False, "ansible_facts": PLATFORMS["rocky9"]}
+    assert "/etc/dnf/automatic.conf" in names("__baseline_files", "dest", **overrides)
+    assert "dnf-automatic.timer" not in names("__baseline_units", "name", **overrides)
+    text = ROLE.render("etc/dnf/automatic.conf", **overrides)
+    assert "apply_updates = no\n" in text
+    assert "download_updates = no\n" in text
+
+
+def test_dnf_leaves_databases_alone_and_reboots_if_it_may() -> None:
+    facts = PLATFORMS["rocky9"]
+    text = ROLE.render("etc/dnf/automatic.conf", ansible_facts=facts)
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text)
+    assert parser["commands"]["upgrade_type"] == "security"
+    assert parser["commands"]["apply_updates"] == "yes"
+    assert parser["commands"]["reboot"] == "never"
+    assert parser["base"]["excludepkgs"] == "mariadb*-server, postgresql*-server, redis, valkey"
+    text = ROLE.render(
+        "etc/dnf/automatic.conf", ansible_facts=facts, baseline_updates_reboot=True, baseline_updates_excluded_packages=[]
+    )
+    assert "reboot = when-needed\nreboot_command = shutdown -r 04:00\n" in text
+    assert "excludepkgs" not in text
+
+
+@pytest.mark.parametrize(
+    ("platform", "pi", "origins"),
+    [
+        ("debian13", False, ["origin=Debian,codename=${distro_codename}-security,label=Debian-Security"]),
+        (
+            "debian13",
+            True,
+            [
+                "origin=Debian,codename=${distro_codename}-security,label=Debian-Security",
+                "origin=Raspberry Pi Foundation,codename=${distro_codename}",
+            ],
+        ),
+        (
+            "ubuntu2404",
+            False,
+            [
+                "origin=Ubuntu,archive=${distro_codename}",
+                "origin=Ubuntu,archive=${distro_codename}-security",
+                "origin=UbuntuESMApps,archive=${distro_codename}-apps-security",
+                "origin=UbuntuESM,archive=${distro_codename}-infra-security",
+            ],
+        ),
+    ],
+)
+def test_updates_come_from_the_origins_of_the_host(platform: str, pi: bool, origins: list[str]) -> None:
+    overrides = {"__baseline_survey": {**FOUND, "board": PI if pi else FOUND["board"]}, "ansible_facts": PLATFORMS[platform]}
+    text = ROLE.render("etc/apt/apt.conf.d/52lemp-unattended-upgrades", **overrides)
+    assert [line.strip(' ";') for line in text.splitlines() if "origin=" in line] == origins
+
+
+def test_packages_follow_language_selinux_and_what_stands_in_for_another() -> None:
+    facts = {
+        **PLATFORMS["rocky9"],
+        "selinux": {"status": "enabled"},
+        "packages": {"curl-minimal": [], "sudo": [], "tzdata": []},
+    }
+    overrides = {"ansible_facts": facts, "baseline_locale": "de_DE.UTF-8", "baseline_sshd_ports": [22, 2222]}
+    missing = ROLE.evaluate("{{ __baseline_missing }}", __baseline_survey=FOUND, **overrides)
+    assert {"glibc-langpack-de", "policycoreutils-python-utils", "firewalld", "chrony", "dnf-automatic"} <= set(missing)
+    assert not {"curl", "sudo", "tzdata"} & set(missing)
+    assert ROLE.evaluate("{{ __baseline_labelled_ports }}", **overrides) == ["2222"]
+    plain = ROLE.evaluate("{{ __baseline_missing }}", __baseline_survey=FOUND, ansible_facts=PLATFORMS["rocky9"])
+    assert "curl" in plain
+    assert "policycoreutils-python-utils" not in plain
+    assert not [name for name in plain if name.startswith("glibc")]
+
+
+def test_a_socket_that_listens_for_sshd_is_started_anew() -> None:
+    found = {**FOUND, "sshd": {**FOUND["sshd"], "is_started_by_socket": True}}
+    assert names("__baseline_units", "name", __baseline_survey=found)[0] == "ssh.socket"
+    guard = ROLE.evaluate("{{ __baseline_guard_sshd }}", __baseline_survey=found)
+    assert guard["apply"].endswith("systemctl start ssh.socket")
+    assert [file["dest"] for file in guard["files"]] == ["/etc/ssh/sshd_config.d/00-lemp.conf"]
+    guard = ROLE.evaluate("{{ __baseline_guard_sshd }}", __baseline_survey=FOUND)
+    assert guard["apply"] == "systemctl reload-or-restart ssh.service"
+
+
+def test_chrony_keeps_its_file_unless_servers_are_named() -> None:
+    facts = PLATFORMS["rocky9"]
+    assert "/etc/chrony.conf" not in names("__baseline_files", "dest", ansible_facts=facts)
+    overrides = {"ansible_facts": facts, "baseline_ntp_servers": ["ntp1.example.org", "192.0.2.1"]}
+    assert "/etc/chrony.conf" in names("__baseline_files", "dest", **overrides)
+    assert "chronyd" in str(ROLE.evaluate("{{ __baseline_validators }}", **overrides))
+    text = ROLE.render("etc/chrony.conf", **overrides)
+    assert re.findall(r"(?m)^server .*$", text) == ["server ntp1.example.org iburst", "server 192.0.2.1 iburst"]
+    assert "pool" not in text
+
+
+# firewalld
+
+
+def policy(template: str, **overrides: Any) -> ElementTree.Element:
+    values = {"__baseline_survey": FOUND, "ansible_facts": PLATFORMS["rocky9"], **overrides}
+    return ElementTree.fromstring(ROLE.render(f"etc/firewalld/policies/{template}.xml", **values).encode())
+
+
+def rules(root: ElementTree.Element) -> list[tuple[str | None, ...]]:
+    found: list[tuple[str | None, ...]] = [(None, port.get("port"), port.get("protocol")) for port in root.findall("port")]
+    for rule in root.findall("rule"):
+        source, port = rule.find("source"), rule.find("port")
+        assert rule.find("accept") is not None
+        if source is not None and port is not None:
+            assert rule.get("family") == ("ipv6" if ":" in str(source.get("address")) else "ipv4")
+            found.append((source.get("address"), port.get("port"), port.get("protocol")))
+    return found
+
+
+def test_firewalld_accepts_ssh_and_what_the_internet_protocols_need_and_drops_the_rest() -> None:
+    root = policy("lemp", baseline_sshd_ports=[22, 2222])
+    assert root.attrib == {"target": "DROP", "priority": "-100"}
+    assert [zone.get("name") for zone in (*root.findall("ingress-zone"), *root.findall("egress-zone"))] == ["ANY", "HOST"]
+    assert rules(root) == [(None, "22", "tcp"), (None, "2222", "tcp")]
+    assert [service.get("name") for service in root.findall("service")] == ["dhcpv6-client"]
+    assert [kind.get("name") for kind in root.findall("rule/icmp-type")] == [
+        "destination-unreachable", "time-exceeded", "parameter-problem", "echo-request",
+    ]  # fmt: skip
+    assert [value.get("value") for value in root.findall("rule/protocol")] == ["ipv6-icmp"]
+
+
+def test_firewalld_takes_sources_of_both_families() -> None:
+    root = policy("lemp", baseline_firewall_ssh_sources=["192.0.2.0/24", "2001:db8::/32"])
+    assert rules(root) == [("192.0.2.0/24", "22", "tcp"), ("2001:db8::/32", "22", "tcp")]
+
+
+def test_a_tiers_policy_comes_before_the_one_that_drops() -> None:
+    tier = [
+        {"name": "open to all -- really-", "port": "443", "protocol": "tcp"},
+        {"name": "nobody", "port": 80, "protocol": "tcp", "sources": None},
+        {"name": "open to one", "port": 53, "protocol": "udp", "sources": ["192.0.2.1"]},
+    ]
+    root = policy("lemp-tier", baseline_firewall_name="web", baseline_firewall_rules=tier)
+    assert root.attrib == {"target": "CONTINUE", "priority": "-200"}
+    assert rules(root) == [(None, "443", "tcp"), (None, "80", "tcp"), ("192.0.2.1", "53", "udp")]
+    assert rules(policy("lemp-tier", baseline_firewall_name="web", baseline_firewall_rules=[])) == []
+
+
+def test_the_guard_and_the_tier_follow_the_firewall_of_the_family() -> None:
+    overrides = {"__baseline_survey": FOUND, "ansible_facts": PLATFORMS["rocky9"], "baseline_firewall_name": "web"}
+    guard = ROLE.evaluate("{{ __baseline_guard_firewall }}", **overrides)
+    tier = ROLE.evaluate("{{ __baseline_guard_tier }}", **overrides)
+    assert guard["files"][0]["dest"] == "/etc/firewalld/policies/lemp.xml"
+    assert tier["files"][0]["dest"] == "/etc/firewalld/policies/lemp-web.xml"
+    assert guard["trees"] == tier["trees"] == ["/etc/firewalld/policies"]
+    assert guard["validators"] == tier["validators"] == [["firewall-offline-cmd", "--check-config"]]
+    bare = {**overrides, "__baseline_survey": {**FOUND, "firewall_is_ours": False}}
+    assert ROLE.evaluate("{{ __baseline_guard_tier }}", **bare)["trees"] == []
+    for command in (guard["save"], guard["apply"], guard["restore"], tier["apply"]):
+        assert subprocess.run(["sh", "-n", "-c", command], check=False).returncode == 0
+
+
+# Raspberry Pi
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_sd_card", "storage"),
+    [
+        ("auto", False, "persistent"),
+        ("auto", True, "volatile"),
+        ("persistent", True, "persistent"),
+        ("volatile", False, "volatile"),
+    ],
+)
+def test_the_journal_spares_an_sd_card(wanted: str, is_sd_card: bool, storage: str) -> None:
+    found = {**FOUND, "board": {**PI, "root_is_on_sd_card": is_sd_card}}
+    text = ROLE.render("etc/systemd/journald.conf.d/60-lemp.conf", baseline_journald_storage=wanted, __baseline_survey=found)
+    assert f"Storage={storage}\n" in text
+
+
+def test_a_board_has_a_watchdog_and_wifi_that_does_not_sleep() -> None:
+    found = {**FOUND, "board": PI}
+    files = names("__baseline_files", "dest", __baseline_survey=found)
+    assert "/etc/systemd/system.conf.d/90-lemp.conf" in files
+    assert "/etc/NetworkManager/conf.d/lemp-wifi.conf" in files
+    assert "NetworkManager.service" in names("__baseline_units", "name", __baseline_survey=found)
+    assert ROLE.evaluate("{{ __baseline_boot_arguments }}", __baseline_survey=found) == (
+        "console=tty1 rootwait cgroup_enable=memory\n"
+    )
+    files = names("__baseline_files", "dest", __baseline_survey=found, baseline_container=True, baseline_wifi_power_save=True)
+    assert not [file for file in files if "90-lemp" in file or "wifi" in file]
+    assert "RuntimeWatchdogSec=0\n" in ROLE.render("etc/systemd/system.conf.d/90-lemp.conf", baseline_watchdog_seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "expected"),
+    [
+        ("mmcblk0/mmcblk0p2", "SD\n", True),
+        ("mmcblk0/mmcblk0p2", "MMC\n", False),
+        ("mmcblk0", "SD\n", True),
+        ("sda/sda1", "", False),
+    ],
+)
+def test_an_sd_card_is_told_from_what_is_soldered_on(
+    survey: ModuleType, monkeypatch: pytest.MonkeyPatch, device: str, kind: str, expected: bool
+) -> None:
+    disk = f"/sys/devices/platform/soc/mmc_host/mmc0/mmc0:aaaa/block/{device.split('/')[0]}"
+    monkeypatch.setattr(
+        survey.os.path, "realpath", lambda path: f"/sys/devices/platform/soc/mmc_host/mmc0/mmc0:aaaa/block/{device}"
+    )
+    monkeypatch.setattr(survey, "content", {f"{disk}/device/type": kind}.get)
+    assert survey.is_sd_card(0xB302) is expected
+
+
+def test_a_disk_of_no_device_is_no_sd_card(survey: ModuleType) -> None:
+    assert survey.is_sd_card(0) is False
+
+
+@pytest.mark.parametrize(
+    ("controllers", "groups", "expected"),
+    [
+        ("cpuset cpu io memory pids\n", "", True),
+        ("cpuset cpu io pids\n", "memory\t0\t95\t0\n", False),
+        ("", "cpu\t1\t9\t1\nmemory\t8\t88\t1\n", True),
+        ("", "", False),
+    ],
+)
+def test_memory_groups_of_both_versions_are_seen(
+    survey: ModuleType, monkeypatch: pytest.MonkeyPatch, controllers: str, groups: str, expected: bool
+) -> None:
+    files = {"/sys/fs/cgroup/cgroup.controllers": controllers, "/proc/cgroups": groups}
+    monkeypatch.setattr(survey, "content", files.__getitem__)
+    assert survey.has_memory_cgroup() is expected
+
+
+@pytest.mark.parametrize(
+    ("issue", "model", "expected"),
+    [
+        (True, "Raspberry Pi 5 Model B Rev 1.0\0", True),
+        (False, "Raspberry Pi 5 Model B Rev 1.0\0", False),
+        (True, "Pine64\0", False),
+        (True, "", False),
+    ],
+)
+def test_a_raspberry_pi_is_known_by_its_system_and_its_board(
+    survey: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, issue: bool, model: str, expected: bool
+) -> None:
+    boot = tmp_path / "cmdline.txt"
+    boot.write_text("rootwait\n")
+    boot.chmod(0o755)
+    monkeypatch.setattr(survey, "BOOT_FILE", str(boot))
+    real, exists = survey.content, survey.os.path.exists
+    monkeypatch.setattr(survey, "content", lambda path: model if path.endswith("base/model") else real(path))
+    monkeypatch.setattr(survey.os.path, "exists", lambda path: issue if path == "/etc/rpi-issue" else exists(path))
+    found = survey.board()
+    assert found["is_raspberry_pi"] is expected
+    assert found["boot_arguments"] == ("rootwait\n" if expected else "")
+    assert found["boot_mode"] == "0755"
+
+
+def test_only_managers_that_do_not_belong_to_the_platform_are_looked_for(
+    survey: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "output", lambda *argv: "active\n" if argv[-1] in ("firewalld", "nftables") else None)
+    monkeypatch.setattr(survey, "content", lambda path: "ENABLED=yes\n")
+    assert survey.firewalls(["firewalld", "ufw"]) == ["firewalld", "ufw"]
+    assert survey.firewalls(["iptables", "ip6tables", "nftables"]) == ["nftables"]
+
+
+@pytest.mark.parametrize(
+    ("generator", "active", "expected"), [(True, "active\n", True), (True, None, False), (False, "active\n", False)]
+)
+def test_a_socket_counts_only_with_the_generator_that_reads_the_ports(
+    survey: ModuleType, monkeypatch: pytest.MonkeyPatch, generator: bool, active: str | None, expected: bool
+) -> None:
+    monkeypatch.setattr(survey.os.path, "exists", lambda path: generator)
+    monkeypatch.setattr(survey, "output", lambda *argv: active)
+    assert survey.is_started_by_socket() is expected
+
+
+def test_every_firewall_of_the_table_is_known_to_the_survey(survey: ModuleType) -> None:
+    rows = ROLE.variables()["__baseline_platforms"].values()
+    assert {row["firewall"] for row in rows if "firewall" in row} == set(survey.FIREWALLS)
+
+
+def test_fragments_are_read_by_name_and_only_where_they_are_ours_alone(
+    survey: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("lemp.xml", "lemp-web.xml", "lemp-db.xml", "lemp-db.xml.old"):
+        (tmp_path / name).write_text(name)
+        (tmp_path / name).chmod(0o644)
+    (tmp_path / "lemp-db.xml").chmod(0o664)
+    if (tmp_path / "lemp-web.xml").stat().st_uid != 0:
+        pytest.skip("only root's files count")
+    assert survey.fragments(str(tmp_path / "lemp-*.xml")) == {str(tmp_path / "lemp-web.xml"): "lemp-web.xml"}

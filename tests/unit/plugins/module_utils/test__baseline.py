@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lemp.stack.plugins.module_utils._baseline import accounts, firewall_problems, problems
+from ansible_collections.lemp.stack.plugins.module_utils._baseline import accounts, boot_arguments, firewall_problems, problems
 
 KEY = "ssh-ed25519 AAAAanna anna@laptop"
 SESSION = {"ssh": True, "user": "deploy", "port": 22, "groups": ["deploy", "adm"], "keys": ["AAAAdeploy"]}
@@ -76,6 +76,16 @@ def test_nothing_at_all_has_no_problems() -> None:
         ({"baseline_firewall_ssh_sources": ["fe80::1%eth0"]}, {}, "is neither an address nor a network"),
         ({"baseline_rollback_seconds": "19"}, {}, "baseline_rollback_seconds is 19, in which"),
         ({"baseline_updates_reboot_time": "24:00"}, {}, 'baseline_updates_reboot_time is "24:00"'),
+        (
+            {"updates": "dnf-automatic", "baseline_updates_excluded_packages": ["redis", "redis-server$", "a b"]},
+            {},
+            "baseline_updates_excluded_packages: redis-server$, a b is no shell pattern of a package's name",
+        ),
+        ({"baseline_watchdog_seconds": 4}, {}, "baseline_watchdog_seconds is 4, which resets"),
+        ({"baseline_watchdog_seconds": "601"}, {}, "baseline_watchdog_seconds is 601"),
+        ({"baseline_watchdog_seconds": -1}, {}, "baseline_watchdog_seconds is -1"),
+        ({"baseline_watchdog_seconds": "soon"}, {}, "baseline_watchdog_seconds is soon"),
+        ({"baseline_updates_excluded_packages": "redis"}, {}, "baseline_updates_excluded_packages is redis, which is no list"),
         ({"makes_swap": True, "baseline_swap_size_mb": 6977}, {}, "is 6977, but of the 8000 MiB free for /swapfile"),
     ],
 )
@@ -101,6 +111,10 @@ def test_what_cannot_be_is_one_sentence_with_its_remedy(inputs: dict[str, Any], 
         ({"has_time_sync": False}, {"time_daemons": ["chronyd"]}),
         ({"baseline_firewall_enabled": False}, {"firewalls": ["ufw"]}),
         ({"makes_swap": False, "baseline_swap_size_mb": 99999}, {}),
+        ({"baseline_updates_excluded_packages": ["redis-server$"]}, {}),
+        ({"updates": "dnf-automatic", "baseline_updates_excluded_packages": ["mariadb*-server", "libstdc++", "a[0-9]?"]}, {}),
+        ({"baseline_watchdog_seconds": "0"}, {}),
+        ({"baseline_watchdog_seconds": "15"}, {}),
         ({"makes_swap": True, "baseline_swap_size_mb": 99999}, {"swap_file_exists": True}),
         ({"makes_swap": True, "baseline_swap_size_mb": 6976}, {}),
     ],
@@ -144,6 +158,13 @@ def test_a_host_without_the_ruleset_is_refused_except_in_check_mode() -> None:
     assert firewall_problems("web", [RULE], False, check_mode=True) == []
 
 
+def test_firewalld_takes_short_names_only_and_has_a_ruleset_of_its_own() -> None:
+    assert firewall_problems("a" * 12, [RULE], True, provider="firewalld") == []
+    assert "too long for firewalld; use at most 12" in firewall_problems("a" * 13, [RULE], True, provider="firewalld")[0]
+    assert firewall_problems("a" * 13, [RULE], True) == []
+    assert "/etc/firewalld/policies/lemp.xml is not that of" in firewall_problems("web", [], False, provider="firewalld")[0]
+
+
 def test_an_account_is_completed_and_its_password_kept() -> None:
     admins = [{"name": "anna", "password": "$6$salt$hash", "keys": ["x AAAA2 a\nx AAAA1 b\n", "x AAAA1 b"]}]
     [account] = accounts(admins)
@@ -154,3 +175,22 @@ def test_an_account_is_completed_and_its_password_kept() -> None:
         "keys": ["x AAAA1 b", "x AAAA2 a"],
         "password_sha256": "d722f0abfd853428937eca95ec5c7c6fb589a9aef596fbd89aee20f0fc2cafd4",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("\n", "\n"),
+        ("a=b", "a=b cgroup_enable=memory"),
+        ("a=b  quiet \nignored\n", "a=b  quiet cgroup_enable=memory\nignored\n"),
+        ("a=b\r\n", "a=b cgroup_enable=memory\n"),
+        ("cgroup_enable=memory a=b\n", "cgroup_enable=memory a=b\n"),
+        ("cgroup_enable=cpuset a=b\n", "cgroup_enable=cpuset a=b cgroup_enable=memory\n"),
+        ("cgroup_disable=memory cgroup_enable=memory\n", "cgroup_disable=memory cgroup_enable=memory\n"),
+        ("cgroup_enable=memory cgroup_disable=memory\n", "cgroup_enable=memory cgroup_disable=memory cgroup_enable=memory\n"),
+    ],
+)
+def test_the_last_word_on_memory_groups_counts_and_all_others_stay(text: str, expected: str) -> None:
+    assert boot_arguments(text) == expected
+    assert boot_arguments(expected) == expected
