@@ -41,7 +41,7 @@ molecule: setup engine ## one scenario on one platform: SCENARIO=nginx PLATFORM=
 matrix: setup engine ## all scenarios on all platforms, with docs/matrix.md at the end: SCENARIOS, PLATFORMS
 	@tools/matrix.sh
 
-test: setup images ## everything that CI runs
+test: setup engine ## everything that CI runs
 	@tools/test.sh
 
 bench: setup engine ## benchmarks/: second run, one hundred sites, two hundred files
