@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from rendering import FACTS, Role
+from rendering import PLATFORMS, Role
 
 ROLE = Role("baseline")
 SURVEY = ROLE.path / "files" / "survey.py"
@@ -59,11 +59,6 @@ PI = {
     "boot_file": "/boot/firmware/cmdline.txt",
     "boot_arguments": "console=tty1 rootwait\n",
     "boot_mode": "0755",
-}
-PLATFORMS = {
-    "debian13": {**FACTS, "distribution": "Debian", "distribution_major_version": "13"},
-    "ubuntu2404": {**FACTS, "distribution": "Ubuntu", "distribution_major_version": "24"},
-    "rocky9": {**FACTS, "os_family": "RedHat", "distribution": "Rocky", "distribution_major_version": "9"},
 }
 PROBLEMS = "{{ __baseline_inputs | lemp.stack.baseline_problems(__baseline_survey) }}"
 
@@ -110,7 +105,7 @@ def test_defaults_have_no_problems() -> None:
         ({"baseline_timezone": "Nowhere"}, {"zone_is_known": False}, 'baseline_timezone is "Nowhere"'),
         ({"baseline_updates_reboot_time": "25:00"}, {}, "baseline_updates_reboot_time"),
         (
-            {"baseline_updates_excluded_packages": ["redis-server$"], "ansible_facts": PLATFORMS["rocky9"]},
+            {"baseline_updates_excluded_packages": ["redis-server$"], "ansible_facts": PLATFORMS["Rocky 9"]},
             {},
             "baseline_updates_excluded_packages: redis-server$",
         ),
@@ -266,7 +261,7 @@ def names(expression: str, key: str, **overrides: Any) -> list[str]:
 
 
 def test_each_family_has_its_files_and_units() -> None:
-    facts = PLATFORMS["rocky9"]
+    facts = PLATFORMS["Rocky 9"]
     assert names("__baseline_files", "dest", ansible_facts=facts) == [
         "/etc/locale.conf",
         "/etc/sudoers.d/lemp-admins",
@@ -290,7 +285,7 @@ def test_each_family_has_its_files_and_units() -> None:
 
 
 def test_updates_that_are_off_are_off_in_the_file_too() -> None:
-    overrides = {"baseline_updates_enabled": False, "ansible_facts": PLATFORMS["rocky9"]}
+    overrides = {"baseline_updates_enabled": False, "ansible_facts": PLATFORMS["Rocky 9"]}
     assert "/etc/dnf/automatic.conf" in names("__baseline_files", "dest", **overrides)
     assert "dnf-automatic.timer" not in names("__baseline_units", "name", **overrides)
     text = ROLE.render("etc/dnf/automatic.conf", **overrides)
@@ -299,7 +294,7 @@ def test_updates_that_are_off_are_off_in_the_file_too() -> None:
 
 
 def test_dnf_leaves_databases_alone_and_reboots_if_it_may() -> None:
-    facts = PLATFORMS["rocky9"]
+    facts = PLATFORMS["Rocky 9"]
     text = ROLE.render("etc/dnf/automatic.conf", ansible_facts=facts)
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(text)
@@ -317,9 +312,9 @@ def test_dnf_leaves_databases_alone_and_reboots_if_it_may() -> None:
 @pytest.mark.parametrize(
     ("platform", "pi", "origins"),
     [
-        ("debian13", False, ["origin=Debian,codename=${distro_codename}-security,label=Debian-Security"]),
+        ("Debian 13", False, ["origin=Debian,codename=${distro_codename}-security,label=Debian-Security"]),
         (
-            "debian13",
+            "Debian 13",
             True,
             [
                 "origin=Debian,codename=${distro_codename}-security,label=Debian-Security",
@@ -327,7 +322,7 @@ def test_dnf_leaves_databases_alone_and_reboots_if_it_may() -> None:
             ],
         ),
         (
-            "ubuntu2404",
+            "Ubuntu 24",
             False,
             [
                 "origin=Ubuntu,archive=${distro_codename}",
@@ -346,7 +341,7 @@ def test_updates_come_from_the_origins_of_the_host(platform: str, pi: bool, orig
 
 def test_packages_follow_language_selinux_and_what_stands_in_for_another() -> None:
     facts = {
-        **PLATFORMS["rocky9"],
+        **PLATFORMS["Rocky 9"],
         "selinux": {"status": "enabled"},
         "packages": {"curl-minimal": [], "sudo": [], "tzdata": []},
     }
@@ -355,7 +350,7 @@ def test_packages_follow_language_selinux_and_what_stands_in_for_another() -> No
     assert {"glibc-langpack-de", "policycoreutils-python-utils", "firewalld", "chrony", "dnf-automatic"} <= set(missing)
     assert not {"curl", "sudo", "tzdata"} & set(missing)
     assert ROLE.evaluate("{{ __baseline_labelled_ports }}", **overrides) == ["2222"]
-    plain = ROLE.evaluate("{{ __baseline_missing }}", __baseline_survey=FOUND, ansible_facts=PLATFORMS["rocky9"])
+    plain = ROLE.evaluate("{{ __baseline_missing }}", __baseline_survey=FOUND, ansible_facts=PLATFORMS["Rocky 9"])
     assert "curl" in plain
     assert "policycoreutils-python-utils" not in plain
     assert not [name for name in plain if name.startswith("glibc")]
@@ -372,7 +367,7 @@ def test_a_socket_that_listens_for_sshd_is_started_anew() -> None:
 
 
 def test_chrony_keeps_its_file_unless_servers_are_named() -> None:
-    facts = PLATFORMS["rocky9"]
+    facts = PLATFORMS["Rocky 9"]
     assert "/etc/chrony.conf" not in names("__baseline_files", "dest", ansible_facts=facts)
     overrides = {"ansible_facts": facts, "baseline_ntp_servers": ["ntp1.example.org", "192.0.2.1"]}
     assert "/etc/chrony.conf" in names("__baseline_files", "dest", **overrides)
@@ -386,7 +381,7 @@ def test_chrony_keeps_its_file_unless_servers_are_named() -> None:
 
 
 def policy(template: str, **overrides: Any) -> ElementTree.Element:
-    values = {"__baseline_survey": FOUND, "ansible_facts": PLATFORMS["rocky9"], **overrides}
+    values = {"__baseline_survey": FOUND, "ansible_facts": PLATFORMS["Rocky 9"], **overrides}
     return ElementTree.fromstring(ROLE.render(f"etc/firewalld/policies/{template}.xml", **values).encode())
 
 
@@ -431,7 +426,7 @@ def test_a_tiers_policy_comes_before_the_one_that_drops() -> None:
 
 
 def test_the_guard_and_the_tier_follow_the_firewall_of_the_family() -> None:
-    overrides = {"__baseline_survey": FOUND, "ansible_facts": PLATFORMS["rocky9"], "baseline_firewall_name": "web"}
+    overrides = {"__baseline_survey": FOUND, "ansible_facts": PLATFORMS["Rocky 9"], "baseline_firewall_name": "web"}
     guard = ROLE.evaluate("{{ __baseline_guard_firewall }}", **overrides)
     tier = ROLE.evaluate("{{ __baseline_guard_tier }}", **overrides)
     assert guard["files"][0]["dest"] == "/etc/firewalld/policies/lemp.xml"
