@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo demo-down test lint unit molecule matrix bench docs clean
+.PHONY: help setup engine images demo demo-down test lint unit molecule matrix core bench docs clean
 SHELL := /bin/bash
 
 PLATFORMS ?= debian12 debian13 ubuntu2204 ubuntu2404 rocky9 rocky10 raspios12 raspios13
@@ -40,6 +40,9 @@ molecule: setup engine ## one scenario on one platform: SCENARIO=nginx PLATFORM=
 
 matrix: setup engine ## all scenarios on all platforms, with docs/matrix.md at the end: SCENARIOS, PLATFORMS
 	@tools/matrix.sh
+
+core: setup engine ## unit tests and the whole stack with ansible-core 2.19, 2.20 and 2.21, where their Python is here
+	@tools/core.sh
 
 test: setup engine ## everything that CI runs
 	@tools/test.sh
