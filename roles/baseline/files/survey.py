@@ -77,7 +77,9 @@ def session():
 
 def sshd():
     config = content("/etc/ssh/sshd_config")
-    effective = output("/usr/sbin/sshd", "-T") or ""
+    by_socket = is_started_by_socket()
+    # Until the first connection there is no directory that -T asks for.
+    effective = output("/usr/sbin/sshd", "-G" if by_socket else "-T") or ""
     return {
         "installed": os.path.exists("/usr/sbin/sshd"),
         "reads_drop_ins": bool(re.search(r"(?mi)^\s*Include\s+\S*sshd_config\.d/\*\.conf", config)),
@@ -85,7 +87,7 @@ def sshd():
         # Keys that do not lie in the user's own file cannot be judged from here.
         "has_other_key_sources": bool(re.search(r"(?m)^(authorizedkeyscommand|trustedusercakeys) (?!none$)", effective)),
         "kex": (output("ssh", "-Q", "kex") or "").split(),
-        "is_started_by_socket": is_started_by_socket(),
+        "is_started_by_socket": by_socket,
     }
 
 

@@ -364,6 +364,7 @@ def test_a_socket_that_listens_for_sshd_is_started_anew() -> None:
     assert [file["dest"] for file in guard["files"]] == ["/etc/ssh/sshd_config.d/00-lemp.conf"]
     guard = ROLE.evaluate("{{ __baseline_guard_sshd }}", __baseline_survey=FOUND)
     assert guard["apply"] == "systemctl reload-or-restart ssh.service"
+    assert guard["validators"] == [["/usr/sbin/sshd", "-t"]]
 
 
 def test_chrony_keeps_its_file_unless_servers_are_named() -> None:
