@@ -8,7 +8,7 @@ from typing import Any
 
 from .capacity import DATA_DIRECTORIES
 from .limits import refuse_too_many_files, unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few, shared
+from .model import Cache, Connections, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, shared
 from .units import GIB, KIB, MIB, down, parse_size
 
 # Measured with benchmarks/overload.sh, without the buffers that are charged apart.
@@ -176,27 +176,18 @@ class MariaDB(Service):
         beyond = max(0, self.pins.get("max_heap_table_size", 0) - self.thread["tmp_table_size"])
         schema = PERFORMANCE_SCHEMA_CONNECTION if self.performance_schema else 0
         self.connection = sum(self.thread.values()) + beyond + CONNECTION + schema
-        self.pinned_connections = inputs.whole("max_connections", low=10, high=100000)
-        self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
-        refuse_too_few(inputs, "max_connections", self.pinned_connections, ADMIN_CONNECTIONS + self.extra_clients)
+        self.clients = Connections(inputs, "max_connections", has_php=self.has_php, kept=ADMIN_CONNECTIONS, low=10)
         self.pinned_tables = inputs.whole("table_open_cache", low=10, high=400000)
         self.data_size = (inputs.whole("data_size_mb") or 0) * MIB
         self.lock_wait = context.lock_wait
         self.own_buffers = _own_buffers(given.get("settings"))
 
     @property
-    def fixed_connections(self) -> int:
-        """Connections that no PHP worker accounts for."""
-        if self.pinned_connections:
-            return self.pinned_connections
-        return ADMIN_CONNECTIONS + self.extra_clients
-
-    @property
     def _wanted(self) -> dict[str, int]:
         """Bytes that are wished for, by label: more open tables, and clients that nobody counted."""
         return {
             "tables": 0 if self.pinned_tables else (TABLE_CACHE - TABLE_CACHE_LEAST) * TABLE,
-            "clients": 0 if self.has_php or self.pinned_connections else CLIENTS_ALONE * self.connection,
+            "clients": CLIENTS_ALONE * self.connection if self.clients.bound == "default" else 0,
         }
 
     def _base_parts(self, tables: int) -> dict[str, int]:
@@ -209,18 +200,17 @@ class MariaDB(Service):
         return Demand(
             fixed={
                 **self._base_parts(self.pinned_tables or TABLE_CACHE_LEAST),
-                "connections": self.fixed_connections * self.connection,
+                "connections": self.clients.fixed * self.connection,
             },
-            per_worker=self.connection if self.has_php and not self.pinned_connections else 0,
+            per_worker=self.connection if self.clients.per_worker else 0,
             wish=sum(self._wanted.values()),
             wish_share=WISH_SHARE if self.has_php else WISH_SHARE_ALONE,
-            max_workers=self.pinned_connections - ADMIN_CONNECTIONS - self.extra_clients if self.pinned_connections else None,
+            max_workers=self.clients.max_workers,
         )
 
     @property
     def connections(self) -> int:
-        workers = self.workers if self.has_php and not self.pinned_connections else 0
-        return self.fixed_connections + workers + shared(self.granted, self._wanted)["clients"] // self.connection
+        return self.clients.total(self.workers) + shared(self.granted, self._wanted)["clients"] // self.connection
 
     @property
     def _growth(self) -> dict[str, int]:
@@ -261,10 +251,10 @@ class MariaDB(Service):
         pinned_pool = "innodb_buffer_pool_size" in self.pins
         section.put("innodb_buffer_pool_size", pool, "user" if pinned_pool else "memory", data_bytes=self.data_size)
         self._put_log_file(section, pool)
-        bound = "user" if self.pinned_connections else "php_fpm" if self.has_php else "default"
-        if bound == "default" and connections - self.extra_clients < CLIENTS_ALONE:
+        bound = self.clients.bound
+        if bound == "default" and connections - self.clients.extra < CLIENTS_ALONE:
             bound = "memory"
-        section.put("max_connections", connections, bound, php_workers=self.workers, extra_clients=self.extra_clients)
+        section.put("max_connections", connections, bound, php_workers=self.workers, extra_clients=self.clients.extra)
         for name, size in thread.items():
             section.put(name, size, "user" if name in self.pins else "memory" if name in self._growth else "default")
         section.put("max_heap_table_size", heap, "user" if "max_heap_table_size" in self.pins else "memory")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .limits import refuse_too_many_files, unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
+from .model import Cache, Connections, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
 from .units import KIB, MIB, power_of_two
 
 BASE = 8 * MIB
@@ -31,23 +31,16 @@ TEXTS = {
 class Memcached(Service):
     def __init__(self, given: Mapping[str, Any], context: Context) -> None:
         self.host = context.host
-        self.has_php = "php_fpm" in context.names
         inputs = Inputs("memcached", given, KEYS)
         self.pinned_memory = (inputs.whole("memory_mb") or 0) * MIB
-        self.pinned_clients = inputs.whole("max_connections", high=100000)
-        self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
-        refuse_too_few(inputs, "max_connections", self.pinned_clients, self.extra_clients)
+        self.clients = Connections(inputs, "max_connections", has_php="php_fpm" in context.names, spare=SPARE_CLIENTS)
         self.threads = min(MOST_THREADS, self.host.whole_cpus)
-
-    @property
-    def fixed_clients(self) -> int:
-        return self.pinned_clients or SPARE_CLIENTS + self.extra_clients
 
     def demand(self) -> Demand:
         return Demand(
-            fixed={"server": BASE + self.threads * THREAD, "clients": self.fixed_clients * CLIENT},
-            per_worker=CLIENT if self.has_php and not self.pinned_clients else 0,
-            max_workers=self.pinned_clients - self.extra_clients if self.pinned_clients else None,
+            fixed={"server": BASE + self.threads * THREAD, "clients": self.clients.fixed * CLIENT},
+            per_worker=CLIENT if self.clients.per_worker else 0,
+            max_workers=self.clients.max_workers,
         )
 
     def caches(self) -> dict[str, Cache]:
@@ -62,11 +55,11 @@ class Memcached(Service):
         return {"memory": items}
 
     def outcome(self, grant: Grant) -> Outcome:
-        clients = self.fixed_clients + (self.workers if self.has_php and not self.pinned_clients else 0)
+        clients = self.clients.total(self.workers)
         refuse_too_many_files("memcached", clients + SPARE_CLIENTS, self.host)
         section = Section("memcached", TEXTS)
         section.put("memory_mb", grant.sizes["memory"] // MIB, "user" if self.pinned_memory else "memory")
-        section.put("max_connections", clients, "user" if self.pinned_clients else "php_fpm" if self.has_php else "default")
+        section.put("max_connections", clients, self.clients.bound)
         section.put("threads", self.threads, "cpu", cpus=self.host.cpus)
         parts = {
             "server": BASE + self.threads * THREAD,

@@ -88,13 +88,35 @@ def shared(granted: int, wanted: Mapping[str, int]) -> dict[str, int]:
     return {label: size * granted // whole for label, size in wanted.items()}
 
 
-def refuse_too_few(inputs: Inputs, key: str, pinned: int | None, needed: int) -> None:
-    """Connections that somebody pinned have to serve those who are there whatever PHP does."""
-    if pinned and pinned < needed:
-        raise ValueError(
-            f"{key} of {inputs.owner} is {pinned}, but extra clients and administration need {needed}; raise it, or leave it "
-            "to the plan."
-        )
+class Connections:
+    """Connections to a server: those always kept and one per PHP worker, or as many as somebody pinned.
+
+    :param key: input that pins their number, from ``low`` to ``high``.
+    :param kept: for administration and superusers, also where the number is pinned.
+    :param spare: further ones where it is not.
+    :param has_php: whether PHP runs on the same host.
+    :raises ValueError: the pinned number leaves none for those who are there whatever PHP does.
+    """
+
+    def __init__(
+        self, inputs: Inputs, key: str, *, has_php: bool, kept: int = 0, spare: int = 0, low: int = 1, high: int = 100000
+    ) -> None:
+        self.pinned = inputs.whole(key, low=low, high=high)
+        self.extra = inputs.whole("extra_clients", low=0, high=high) or 0
+        needed = kept + self.extra
+        if self.pinned and self.pinned < needed:
+            raise ValueError(
+                f"{key} of {inputs.owner} is {self.pinned}, but extra clients and administration need {needed}; raise it, or "
+                "leave it to the plan."
+            )
+        self.fixed = self.pinned or needed + spare
+        self.per_worker = has_php and not self.pinned
+        # None where the number grows with the workers.
+        self.max_workers = self.pinned - needed if self.pinned else None
+        self.bound = "user" if self.pinned else "php_fpm" if has_php else "default"
+
+    def total(self, workers: int) -> int:
+        return self.fixed + (workers if self.per_worker else 0)
 
 
 class Text(NamedTuple):

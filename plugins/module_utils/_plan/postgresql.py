@@ -8,7 +8,7 @@ from typing import Any
 
 from .capacity import DATA_DIRECTORIES
 from .limits import unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few, shared
+from .model import Cache, Connections, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, shared
 from .units import GIB, KIB, MIB, down
 
 # Postmaster, checkpointer, writers and the launcher of autovacuum.
@@ -122,10 +122,10 @@ class PostgreSQL(Service):
         self.workload = inputs.choice("workload", MOST_WAL, "web")
         self.pinned_buffers = (inputs.whole("shared_buffers_mb") or 0) * MIB
         self.pinned_work = (inputs.whole("work_mem_kb", low=64) or 0) * KIB
-        self.pinned_connections = inputs.whole("max_connections", low=SUPERUSER_CONNECTIONS + 1, high=10000)
-        self.extra_clients = inputs.whole("extra_clients", low=0, high=10000) or 0
-        own = ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self.extra_clients
-        refuse_too_few(inputs, "max_connections", self.pinned_connections, own)
+        kept = ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS
+        self.clients = Connections(
+            inputs, "max_connections", has_php=self.has_php, kept=kept, low=SUPERUSER_CONNECTIONS + 1, high=10000
+        )
         if self.pinned_buffers > BUFFERS_MOST_SHARE * self.host.memory:
             raise ValueError(
                 f"shared_buffers_mb of postgresql is {self.pinned_buffers // MIB}, which is more than 40 % of the host's "
@@ -133,13 +133,6 @@ class PostgreSQL(Service):
             )
         self.work = self.pinned_work or WORK_LEAST
         self.connection = BACKEND + self.work * HASH_MULTIPLIER
-
-    @property
-    def fixed_connections(self) -> int:
-        if self.pinned_connections:
-            return self.pinned_connections
-        own = ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self.extra_clients
-        return own
 
     @property
     def _wanted(self) -> dict[str, int]:
@@ -150,32 +143,27 @@ class PostgreSQL(Service):
             "maintenance": min(MAINTENANCE_MOST, max(MAINTENANCE_LEAST, memory // 16)) - MAINTENANCE_LEAST,
             "autovacuum": vacuum * AUTOVACUUM_WORKERS,
             "parallel workers": (self.host.whole_cpus - 1) * self.connection,
-            "clients": 0 if self.has_php or self.pinned_connections else CLIENTS_ALONE * self.connection,
+            "clients": CLIENTS_ALONE * self.connection if self.clients.bound == "default" else 0,
         }
 
     def demand(self) -> Demand:
         return Demand(
             fixed={
                 "server": BASE + WAL_BUFFERS,
-                "connections": self.fixed_connections * self.connection,
+                "connections": self.clients.fixed * self.connection,
                 "parallel workers": self.connection,
                 "maintenance": MAINTENANCE_LEAST,
                 "autovacuum": VACUUM_LEAST * AUTOVACUUM_WORKERS,
             },
-            per_worker=self.connection if self.has_php and not self.pinned_connections else 0,
+            per_worker=self.connection if self.clients.per_worker else 0,
             wish=sum(self._wanted.values()),
             wish_share=WISH_SHARE if self.has_php else WISH_SHARE_ALONE,
-            max_workers=(
-                self.pinned_connections - ADMIN_CONNECTIONS - SUPERUSER_CONNECTIONS - self.extra_clients
-                if self.pinned_connections
-                else None
-            ),
+            max_workers=self.clients.max_workers,
         )
 
     @property
     def _connections(self) -> int:
-        workers = self.workers if self.has_php and not self.pinned_connections else 0
-        return self.fixed_connections + workers + shared(self.granted, self._wanted)["clients"] // self.connection
+        return self.clients.total(self.workers) + shared(self.granted, self._wanted)["clients"] // self.connection
 
     def caches(self) -> dict[str, Cache]:
         cap = max(BUFFERS_LEAST, int(self.host.memory * BUFFERS_SHARE))
@@ -212,8 +200,7 @@ class PostgreSQL(Service):
         put("maintenance_work_mem", maintenance, "memory")
         put("autovacuum_work_mem", vacuum, "memory")
         put("autovacuum_max_workers", AUTOVACUUM_WORKERS, "default")
-        bound = "user" if self.pinned_connections else "php_fpm" if self.has_php else "default"
-        put("max_connections", connections, bound, php_workers=self.workers, extra_clients=self.extra_clients)
+        put("max_connections", connections, self.clients.bound, php_workers=self.workers, extra_clients=self.clients.extra)
         put("superuser_reserved_connections", SUPERUSER_CONNECTIONS, "default")
         put("wal_buffers", WAL_BUFFERS, "default")
         self._put_wal(section)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .limits import refuse_too_many_files, unit_limits
-from .model import Cache, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text, refuse_too_few
+from .model import Cache, Connections, Context, Demand, Grant, Inputs, Outcome, Section, Service, Text
 from .units import KIB, MIB, power_of_two
 
 BASE = 16 * MIB
@@ -39,30 +39,23 @@ TEXTS = {
 class Redis(Service):
     def __init__(self, given: Mapping[str, Any], context: Context) -> None:
         self.host = context.host
-        self.has_php = "php_fpm" in context.names
         inputs = Inputs("redis", given, KEYS)
         self.use = inputs.choice("use", USES, "cache")
         self.persistent = inputs.flag("persistent", USES[self.use][0])
         self.disk_share = context.disk_share("redis") if self.persistent else 0
         self.pinned_memory = (inputs.whole("maxmemory_mb") or 0) * MIB
-        self.pinned_clients = inputs.whole("maxclients", high=100000)
-        self.extra_clients = inputs.whole("extra_clients", low=0, high=100000) or 0
-        refuse_too_few(inputs, "maxclients", self.pinned_clients, self.extra_clients)
+        self.clients = Connections(inputs, "maxclients", has_php="php_fpm" in context.names, spare=SPARE_CLIENTS)
         if self.disk_share and 2 * self.pinned_memory > self.disk_share:
             raise ValueError(
                 f"maxmemory_mb of redis is {self.pinned_memory // MIB}, but twice that does not fit into its share of the "
                 f"disk, {self.disk_share // MIB} MB; lower it, or set persistent to false."
             )
 
-    @property
-    def fixed_clients(self) -> int:
-        return self.pinned_clients or SPARE_CLIENTS + self.extra_clients
-
     def demand(self) -> Demand:
         return Demand(
-            fixed={"server": BASE, "clients": self.fixed_clients * CLIENT},
-            per_worker=CLIENT if self.has_php and not self.pinned_clients else 0,
-            max_workers=self.pinned_clients - self.extra_clients if self.pinned_clients else None,
+            fixed={"server": BASE, "clients": self.clients.fixed * CLIENT},
+            per_worker=CLIENT if self.clients.per_worker else 0,
+            max_workers=self.clients.max_workers,
         )
 
     def caches(self) -> dict[str, Cache]:
@@ -81,7 +74,7 @@ class Redis(Service):
         return {"maxmemory": data}
 
     def outcome(self, grant: Grant) -> Outcome:
-        clients = self.fixed_clients + (self.workers if self.has_php and not self.pinned_clients else 0)
+        clients = self.clients.total(self.workers)
         refuse_too_many_files("redis", clients + RESERVED_FILES, self.host)
         section = Section("redis", TEXTS)
         section.put(
@@ -92,7 +85,7 @@ class Redis(Service):
             persistent=self.persistent,
         )
         section.put("maxmemory_policy", USES[self.use][1], "user" if self.use != "cache" else "default", use=self.use)
-        section.put("maxclients", clients, "user" if self.pinned_clients else "php_fpm" if self.has_php else "default")
+        section.put("maxclients", clients, self.clients.bound)
         section.put("tcp_backlog", TCP_BACKLOG, "default")
         parts = {
             "server": BASE,
