@@ -174,7 +174,7 @@ def test_firewalld_lets_no_zone_open_what_no_policy_accepts(host, address):
 
 
 @on_el
-def test_firewalld_lets_pass_what_the_internet_protocols_need(host, address):
+def test_firewalld_lets_pass_what_the_internet_protocols_need(host):
     rules = host.check_output("nft list table inet firewalld")
     chains = re.findall(r"(?s)chain filter_IN_policy_lemp\w* \{.*?\n\t\}", rules)
     policy = "".join(chains)
@@ -182,7 +182,6 @@ def test_firewalld_lets_pass_what_the_internet_protocols_need(host, address):
     assert re.search(r"(l4proto|icmpv6|ip6 nexthdr) (ipv6-icmp|icmpv6).*accept", policy)
     for kind in ("echo-request", "destination-unreachable", "time-exceeded", "parameter-problem"):
         assert re.search(rf"icmp type {kind} accept", policy)
-    assert subprocess.run(["ping", "-c1", "-W2", address], capture_output=True, check=False).returncode == 0
 
 
 def test_tables_of_others_survive_changes_and_a_stop(host, address):
