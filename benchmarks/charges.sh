@@ -37,6 +37,8 @@ for size in $sizes; do
   docker exec "$host" sh -eu -c "
     chmod 644 /etc/postgresql/$version/main/conf.d/planned.conf /etc/redis/planned.conf /etc/memcached.conf
     echo 'include /etc/redis/planned.conf' >>/etc/redis/redis.conf
+    # Debian's own configuration listens on an address that a container need not have, until systemd gives up.
+    systemctl reset-failed memcached
     systemctl restart postgresql@$version-main redis-server memcached
     cd /tmp
     runuser -u postgres -- createdb bench

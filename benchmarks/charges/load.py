@@ -115,7 +115,8 @@ def memcached():
     def request(number, data):
         return b"set key:%d 0 0 %d\r\n%s\r\n" % (number, len(data), data)
 
-    talk(clients_of(11211, most - 1), request, b"STORED")
+    # It counts its own files among them, some per thread.
+    talk(clients_of(11211, most - 24), request, b"STORED")
 
 
 threads = [threading.Thread(target=target) for target in (postgresql, redis, memcached)]
@@ -123,4 +124,4 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-sys.exit("\n".join(FAILED))
+sys.exit("\n".join(FAILED) or 0)
