@@ -18,6 +18,7 @@ build() { # spec
   echo "built $1"
 }
 export -f build
+rpm --initdb
 mkdir -p /srv/repositories/{baseos,appstream,epel} /rpmbuild/{BUILD,RPMS,SOURCES,SPECS,SRPMS,root}
 for spec in /build/*.spec; do mkdir "/rpmbuild/$(basename "$spec")"; done
 printf '%s\n' /build/*.spec | xargs -P 2 -I {} bash -c 'build {}'

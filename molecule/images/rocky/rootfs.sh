@@ -44,8 +44,11 @@ mkdir -p "$work/root/etc/rpm"
 cat "$here/platforms/$platform.macros" "$here/macros" >"$work/root/etc/rpm/macros.stand-in"
 ! [ -f "$here/platforms/$platform.modules.yaml" ] || cp "$here/platforms/$platform.modules.yaml" "$work/root/build/modules.yaml"
 
-# In a mount namespace of its own, so that no mount stays behind.
-inside() { unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$2"' sh "$work/root" "$1"; }
+# In a mount namespace of its own, so that no mount stays behind. The root is a mount point, because rpm makes its mounts private.
+inside() { # script
+  unshare --mount sh -c 'mount --bind "$1" "$1" && mount -t proc proc "$1/proc" &&
+    exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$2"' sh "$work/root" "$1"
+}
 quietly ".cache/log/image-$platform-packages.log" inside /build/packages.sh
 say "Turning the root file system into an EL host"
 quietly ".cache/log/image-$platform-host.log" inside /build/host.sh
