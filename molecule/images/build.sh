@@ -17,7 +17,6 @@ case $platform in # the folder that makes it, and the distribution's own image
 esac
 folder=molecule/images/$kind
 changes=(-c 'CMD ["/lib/systemd/systemd"]' -c 'ENV container=docker LANG=C.UTF-8')
-import=()
 sources=(molecule/images/build.sh "$folder")
 [ "$kind" = debian ] || sources+=(molecule/images/debian)
 
@@ -29,7 +28,6 @@ fi
 
 if [ "$kind" = raspios ]; then
   molecule/images/raspios/emulation.sh
-  import=(--platform linux/arm64)
   # Read by the emulator alone: the CPU and the kernel's release of a Raspberry Pi 4.
   [ "$(uname -m)" = aarch64 ] || changes+=(-c 'ENV QEMU_CPU=cortex-a72 QEMU_UNAME=6.12.47+rpt-rpi-v8')
 fi
@@ -49,7 +47,7 @@ if ! docker image inspect "$image" >/dev/null 2>&1; then
     rootfs=$(mktemp --suffix=.tar)
     trap 'rm -f "$rootfs"' EXIT
     quietly "$log" "$folder/rootfs.sh" "$platform" "$rootfs"
-    docker import "${import[@]}" "${changes[@]}" -c "LABEL lemp.image=$from" "$rootfs" "$image" >/dev/null
+    docker import "${changes[@]}" -c "LABEL lemp.image=$from" "$rootfs" "$image" >/dev/null
   fi
 fi
 docker tag "$image" "lemp-test/$platform:latest"
