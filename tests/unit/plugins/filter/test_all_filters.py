@@ -53,7 +53,7 @@ def test_examples_run(name: str, documentation: dict[str, Any], variables: dict[
     assert tasks
     for task in tasks:
         assert f"lemp.stack.{name}" in task["ansible.builtin.debug"]["msg"]
-        assert evaluate(task["ansible.builtin.debug"]["msg"], **variables) is not None
+        assert evaluate(task["ansible.builtin.debug"]["msg"], **{**variables, **task.get("vars", {})}) is not None
 
 
 @pytest.mark.parametrize("name", SITE_FILTERS)
