@@ -27,7 +27,7 @@ DOCUMENTATION = r"""
 EXAMPLES = r"""
 - name: Show the service that listens for ssh
   ansible.builtin.debug:
-    msg: "{{ (ansible_facts | lemp.stack.platform_row(rows)).service }}"
+    msg: "{{ ({'os_family': 'Debian', 'distribution': 'Ubuntu'} | lemp.stack.platform_row(rows)).service }}"
   vars:
     rows:
       Debian: {service: ssh.service, socket: null}
