@@ -23,7 +23,7 @@ rm -rf /etc/{apt,dpkg,default,init.d,rc?.d,rcS.d,mysql,php,pam.d,ssl,ssh,logchec
   /etc/{debian_version,issue,issue.net,os-release,timezone,profile,bash.bashrc,login.defs,adduser.conf,deluser.conf,debconf.conf,ucf.conf,hostname,resolv.conf,environment} \
   /etc/{hosts.allow,hosts.deny,motd,pam.conf,e2scrub.conf,modules,mime.types} /etc/dnf/*.conf /etc/profile.d/* /etc/cron.* /etc/logrotate.d /usr/lib/os-release /usr/lib/ssl /usr/share/{doc,man,locale,lintian,bug,base-passwd,base-files} \
   /usr/bin/{rpmbuild,rpmspec,rpmsign} /usr/sbin/{add-shell,remove-shell,update-shells,update-passwd,update-ca-certificates,policy-rc.d} \
-  /usr/lib/systemd/system/{e2scrub*,systemd-timesyncd*} /usr/lib/systemd/system-preset/* /usr/lib/sysusers.d/basic.conf /usr/lib/tmpfiles.d/dpkg.conf \
+  /usr/lib/systemd/system/{e2scrub*,systemd-timesyncd*} /usr/lib/systemd/system-preset/* /usr/lib/sysusers.d/basic.conf /usr/lib/tmpfiles.d/{debian,dpkg}.conf \
   /etc/systemd/system/*.wants
 # On EL these plugins of dnf are packages of their own.
 rm -rf /usr/lib/python3/dist-packages/dnf-plugins/{versionlock,local,leaves,show_leaves,modulesync,system_upgrade,p*-transaction-actions}.py \
@@ -62,7 +62,7 @@ chmod 4755 /usr/bin/chage /usr/bin/expiry /usr/sbin/unix_chkpwd
 stubs=$(rpm -qp --qf '%{SOURCERPM} %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n' ./*.rpm 2>/dev/null | sed -n 's/^base-[^ ]* //p' | grep -v '^base-')
 installed=(ca-certificates chrony cronie crontabs crypto-policies dnf dnf-data glibc glibc-common glibc-langpack-en glibc-minimal-langpack
   libselinux-utils logrotate openssh openssh-clients openssh-server openssl openssl-libs pam policycoreutils python3-dnf
-  python3-libselinux rocky-gpg-keys rocky-release rocky-repos sudo yum)
+  python3-libselinux rocky-gpg-keys rocky-release rocky-repos sudo yum yum-utils)
 add $stubs $(printf '%s-[0-9]*.rpm ' "${installed[@]}")
 
 ln -sfn ../usr/share/zoneinfo/UTC /etc/localtime
