@@ -21,7 +21,7 @@ while read -r file; do
 done </tmp/files
 rm -rf /etc/{apt,dpkg,default,init.d,rc?.d,rcS.d,mysql,php,pam.d,ssl,ssh,logcheck,update-motd.d,skel} /var/lib/{apt,dpkg,ucf} /var/cache/{apt,debconf} \
   /etc/{debian_version,issue,issue.net,os-release,timezone,profile,bash.bashrc,login.defs,adduser.conf,deluser.conf,debconf.conf,ucf.conf,hostname,resolv.conf,environment} \
-  /etc/{hosts.allow,hosts.deny,motd,pam.conf,e2scrub.conf,modules,mime.types} /etc/dnf/*.conf /etc/profile.d/* /etc/cron.* /etc/logrotate.d /usr/lib/os-release /usr/lib/ssl /usr/share/{doc,man,locale,lintian,bug,base-passwd,base-files} \
+  /etc/{hosts.allow,hosts.deny,motd,pam.conf,e2scrub.conf,modules,mime.types} /etc/dnf/*.conf /etc/dnf/protected.d/* /etc/profile.d/* /etc/cron.* /etc/logrotate.d /usr/lib/os-release /usr/lib/ssl /usr/share/{doc,man,locale,lintian,bug,base-passwd,base-files} \
   /usr/bin/{rpmbuild,rpmspec,rpmsign} /usr/sbin/{add-shell,remove-shell,update-shells,update-passwd,update-ca-certificates,policy-rc.d} \
   /usr/lib/systemd/system/{e2scrub*,systemd-timesyncd*} /usr/lib/systemd/system-preset/* /usr/lib/sysusers.d/basic.conf /usr/lib/tmpfiles.d/{debian,dpkg}.conf \
   /etc/systemd/system/*.wants
