@@ -49,11 +49,11 @@ start_host() { # name, platform, memory in MB, further arguments of docker run..
 
 wait_for_boot() { # name
   local name=$1 state
-  for _ in $(seq 60); do
+  for _ in $(seq 120); do
     state=$(docker exec "$name" systemctl is-system-running 2>/dev/null || true)
     [ "$state" = running ] && return 0
     sleep 0.5
   done
   docker exec "$name" systemctl --failed
-  fail "container $name is '$state' after 30 s instead of running"
+  fail "container $name is '$state' after a minute instead of running"
 }

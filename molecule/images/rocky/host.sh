@@ -63,6 +63,7 @@ stubs=$(rpm -qp --qf '%{SOURCERPM} %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n' 
 installed=(ca-certificates chrony cronie crontabs crypto-policies dnf dnf-data glibc glibc-common glibc-langpack-en glibc-minimal-langpack
   libselinux-utils logrotate openssh openssh-clients openssh-server openssl openssl-libs pam policycoreutils python3-dnf
   python3-libselinux rocky-gpg-keys rocky-release rocky-repos sudo yum yum-utils)
+# shellcheck disable=SC2046  # names without blanks
 add $stubs $(printf '%s-[0-9]*.rpm ' "${installed[@]}")
 
 ln -sfn ../usr/share/zoneinfo/UTC /etc/localtime
