@@ -3,9 +3,12 @@
 . "$(dirname "$0")/common.sh"
 
 folder=.cache/wordpress
+mkdir -p "$folder"
+# Scenarios run side by side, and each asks for it.
+exec 9>"$folder/lock"
+flock 9
 [ ! -s "$folder/sha256" ] || exit 0
 molecule/images/build.sh debian13
-mkdir -p "$folder"
 say "Making an archive of WordPress"
 # PHP first, because the package wants any PHP and would otherwise bring Apache.
 docker run --rm -i lemp-test/debian13 sh -eu >"$folder/new.tar.gz" 2>.cache/log/wordpress.log <<'SH'
