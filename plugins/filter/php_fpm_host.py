@@ -45,6 +45,10 @@ DOCUMENTATION = r"""
           C(%d) for its digits.
       type: dict
       required: true
+    log_dir:
+      description: Directory of the pools' logs.
+      type: str
+      required: true
     log_group:
       description: Group that may read the logs.
       type: str
@@ -62,7 +66,7 @@ EXAMPLES = r"""
     msg: >-
       {{ [{'name': 'shop', 'user': 'shop', 'home': '/srv/www/shop', 'socket': '/run/php-fpm/shop.sock'}]
       | lemp.stack.php_fpm_host(wanted=['8.4'], running=['8.4'], installed=['8.2', '8.4'], default_version='8.4',
-      layout=layout, log_group='adm', plan=ansible_facts | lemp.stack.plan(['php_fpm'])) }}
+      layout=layout, log_dir='/var/log/php-fpm', log_group='adm', plan=ansible_facts | lemp.stack.plan(['php_fpm'])) }}
   vars:
     layout:
       pool_dir: /etc/php/%s/fpm/pool.d

@@ -9,6 +9,8 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ._php_fpm import of
+
 Site = Mapping[str, Any]
 
 LIBRARY = "/usr/local/lib/lemp"
@@ -42,8 +44,8 @@ def plan(sites: Sequence[Site], platform: Mapping[str, Any]) -> dict[str, Any]:
     """What role app does for its sites.
 
     :param sites: ``app_sites``.
-    :param platform: ``php`` (name of the program of a PHP version, which takes the place of ``%s``), ``wordpress_packages``
-        (empty where the platform has no WordPress) and ``wordpress_language_packages``.
+    :param platform: ``php`` (name of the program of a PHP version, which takes the place of ``%s``, or its digits that of
+        ``%d``), ``wordpress_packages`` (empty where the platform has no WordPress) and ``wordpress_language_packages``.
     :returns: ``problems`` (one sentence each, without secrets; the rest is only there where this is empty), ``existing``
         (applications whose ``path`` has to be there, with the ``problem`` where it is not), ``wordpress`` (names),
         ``packages`` (wanted, themes aside), ``theme_directories`` (which get the distribution's themes), inputs of
@@ -192,7 +194,7 @@ def _marker(site: Site) -> str:
 
 
 def _php(site: Site, php: str) -> str:
-    return php.replace("%s", str(site.get("php_version") or ""))
+    return of(str(site.get("php_version") or ""), php)
 
 
 def _packages(from_package: Sequence[Site], from_archive: Sequence[Site], platform: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,8 @@ from ._plan.limits import unit_drop_ins
 from ._plan.timeouts import execution_seconds, terminate_seconds
 
 SOCKET_DIRECTORY = "/run/php-fpm/"
+# No version of it is the platform's own.
+SOURCES_WITHOUT_DEFAULT = ("remi",)
 
 
 def problems(pools: Sequence[Mapping[str, Any]], source: str, sources: Sequence[str]) -> list[str]:
@@ -22,6 +24,9 @@ def problems(pools: Sequence[Mapping[str, Any]], source: str, sources: Sequence[
     found = []
     if source not in sources:
         found.append(f"php_fpm_package_source: {source} is not for this platform; use {' or '.join(sources)}.")
+    elif source in SOURCES_WITHOUT_DEFAULT and not all(pool.get("version") for pool in pools):
+        unnamed = ", ".join(sorted(str(pool["name"]) for pool in pools if not pool.get("version")))
+        found.append(f"php_fpm_package_source: {source} has no version of its own; give {unnamed} a version such as 8.4.")
     for key in ("name", "user", "socket"):
         values = sorted(str(pool[key]) for pool in pools)
         if len(set(values)) < len(values):
@@ -66,6 +71,7 @@ def host(
     installed: Sequence[str],
     default_version: str,
     layout: Mapping[str, Any],
+    log_dir: str,
     log_group: str,
     plan: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def host(
     sockets: dict[str, list[str]] = {}
     directories: list[dict[str, Any]] = [
         {"path": "/run/php-fpm"},
-        {"path": "/var/log/php-fpm", "group": log_group},
+        {"path": log_dir, "group": log_group},
         {"path": "/var/lib/php-fpm", "mode": "0711"},
     ]
     for pool in pools:
@@ -123,7 +129,7 @@ def host(
             # PHP writes them as the pool's user, who may not make files in the directory.
             *(
                 {
-                    "dest": f"/var/log/php-fpm/{pool['name']}.error.log",
+                    "dest": f"{log_dir}/{pool['name']}.error.log",
                     "content": "",
                     "force": False,
                     "owner": pool["user"],

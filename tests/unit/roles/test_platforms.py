@@ -93,3 +93,35 @@ def test_installed_versions_are_read_from_the_version_where_the_name_has_none() 
     remi = {**PLATFORMS["Rocky 9"], "packages": {"php84-php-fpm": [{"version": "8.4.1"}]}}
     found = Role("php_fpm").evaluate("{{ __php_fpm_installed_versions }}", ansible_facts=remi, php_fpm_package_source="remi")
     assert list(found) == ["8.4"]
+
+
+@pytest.mark.parametrize(
+    ("installed", "versions", "default"),
+    [
+        ("", ["", "8.3"], "8.3"),
+        ("", ["", ""], "8.0"),
+        ("8.0.30", ["8.3"], "8.0"),
+    ],
+    ids=["bare host, one site names its version", "bare host, nobody names one", "another is installed"],
+)
+def test_pools_without_a_version_take_what_the_one_version_of_the_host_will_be(
+    installed: str, versions: list[str], default: str
+) -> None:
+    packages = {"php-fpm": [{"version": installed}]} if installed else {}
+    inputs = {
+        "ansible_facts": {**PLATFORMS["Rocky 9"], "packages": packages},
+        "php_fpm_pools": [{**POOL, "name": f"pool{number}", "version": version} for number, version in enumerate(versions)],
+        "__php_fpm_available": {"stdout": "8.0.30"},
+    }
+    assert Role("php_fpm").evaluate("{{ __php_fpm_default_version }}", **inputs) == default
+
+
+def test_a_package_source_of_others_is_for_its_platforms_only() -> None:
+    def sources(platform: str) -> list[str]:
+        return list(Role("php_fpm").evaluate("{{ __php_fpm_platform.sources }}", ansible_facts=PLATFORMS[platform]))
+
+    assert (sources("Debian 13"), sources("Ubuntu 24"), sources("Rocky 9")) == (
+        ["distribution", "sury"],
+        ["distribution"],
+        ["distribution", "remi"],
+    )

@@ -48,6 +48,7 @@ def on_host(
         installed=installed,
         default_version="8.4",
         layout=layout,
+        log_dir="/var/log/php-fpm",
         log_group="adm",
         plan={"limits": limits or {}, "php_fpm": {"planned": True}},
     )
@@ -57,6 +58,13 @@ def test_a_package_source_that_the_platform_lacks_is_refused() -> None:
     assert problems([], "remi", ["distribution", "sury"]) == [
         "php_fpm_package_source: remi is not for this platform; use distribution or sury."
     ]
+
+
+def test_a_source_without_a_default_needs_versions() -> None:
+    assert problems([SHOP, BLOG], "remi", ["distribution", "remi"]) == [
+        "php_fpm_package_source: remi has no version of its own; give shop a version such as 8.4."
+    ]
+    assert problems([BLOG], "remi", ["distribution", "remi"]) == []
 
 
 def test_packages_are_named_after_version_and_layout() -> None:
