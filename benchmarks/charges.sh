@@ -1,18 +1,12 @@
 #!/usr/bin/env bash
-# PostgreSQL, Redis and Memcached with all their planned clients at work: what they take against what the plan charges for them.
+# PostgreSQL, Redis and Memcached with nearly all their planned clients at work: what they take against what the plan charges for them.
 # SIZES="1024" SECONDS_OF_LOAD=60 benchmarks/charges.sh; KEEP=1 leaves the hosts.
 . "$(dirname "$0")/common.sh"
 
 sizes=${SIZES:-768 2048}
 seconds=${SECONDS_OF_LOAD:-60}
 results=$work/charges
-started=()
-
-# shellcheck disable=SC2329  # the trap calls it
-clean_up() {
-  [ -n "${KEEP:-}" ] || [ "${#started[@]}" = 0 ] || docker rm -f "${started[@]}" >/dev/null 2>&1 || true
-}
-trap clean_up EXIT
+trap remove_hosts EXIT
 
 rm -rf "$results"
 mkdir -p "$results"
@@ -22,7 +16,7 @@ for size in $sizes; do
   host=lemp-charges-$size
   base=$results/$size
   say "Host of $size MB: three services as planned, $seconds s of load"
-  started+=("$host")
+  hosts+=("$host")
   # Twice the memory that is planned for, so that the measurement is not cut off where a charge ends.
   start_host "$host" debian13 $((2 * size + 1024))
   quietly "$base-apt.log" docker exec -e DEBIAN_FRONTEND=noninteractive "$host" sh -c \

@@ -7,6 +7,10 @@ mkdir -p "$work"
 export ANSIBLE_CALLBACKS_ENABLED=ansible.posix.profile_tasks PROFILE_TASKS_TASK_OUTPUT_LIMIT=all ANSIBLE_NOCOLOR=1
 export ANSIBLE_COLLECTIONS_PATH=$root/collections ANSIBLE_PIPELINING=1 ANSIBLE_INJECT_FACT_VARS=0 ANSIBLE_DISPLAY_SKIPPED_HOSTS=0 ANSIBLE_NOCOWS=1
 
+# What a benchmark started; KEEP=1 leaves it.
+hosts=()
+remove_hosts() { [ -n "${KEEP:-}" ] || [ "${#hosts[@]}" = 0 ] || docker rm -f "${hosts[@]}" >/dev/null 2>&1 || true; }
+
 play() { # log, arguments of ansible-playbook...
   local log=$work/$1; shift
   ansible-playbook "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "that run failed (log: $log)"; }

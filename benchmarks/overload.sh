@@ -8,13 +8,7 @@ seconds=${SECONDS_OF_LOAD:-180}
 ramp_seconds=${SECONDS_OF_RAMP:-8}
 site=overload.lemp.test
 results=$work/overload
-started=()
-
-# shellcheck disable=SC2329  # the trap calls it
-clean_up() {
-  [ -n "${KEEP:-}" ] || [ "${#started[@]}" = 0 ] || docker rm -f "${started[@]}" >/dev/null 2>&1 || true
-}
-trap clean_up EXIT
+trap remove_hosts EXIT
 
 need wrk wrk
 rm -rf "$results"
@@ -124,7 +118,7 @@ measure() { # host, address, configuration, connections
 for size in $sizes; do
   host=lemp-overload-$size
   say "Host with $size MB: site.yml"
-  started+=("$host")
+  hosts+=("$host")
   start_host "$host" debian13 "$size" --memory-swap "${size}m"
   inventory "$host" >"$results/$host.yml"
   play "overload/$host.log" -i "$results/$host.yml" site.yml

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything that CI runs: lint, unit tests, every scenario on Debian 13 and the whole stack on one host of every other platform
-# (two at a time; the rest is for make matrix), capacity of containers, the demo and the three ways in. Ends with a table.
+# Everything that CI runs: lint, unit tests, every scenario on Debian 13 and the whole stack on the platforms named below (two at
+# a time; the rest is for make matrix), capacity of containers, the demo and the three ways in. Ends with a table.
 . "$(dirname "$0")/common.sh"
 
 platform=debian13
-# Emulated arm64 is for make matrix: it takes longer than all of this.
+# Not emulated arm64: how long the whole stack takes there was not measured yet.
 others=${OTHER_PLATFORMS-rocky9 rocky10 ubuntu2404 debian12}
 scenarios=$(cd molecule && ls -d */molecule.yml | cut -d/ -f1)
 results=.cache/results

@@ -28,8 +28,13 @@ def ask(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/tmp").stdout.strip()
 
 
+def psql(*statements):
+    commands = [word for statement in statements for word in ("-c", statement)]
+    return ask("runuser", "-u", "postgres", "--", "psql", "-qAtX", *commands, "bench")
+
+
 def postgresql():
-    most = int(ask("runuser", "-u", "postgres", "--", "psql", "-AtX", "-c", "show max_connections"))
+    most = int(psql("show max_connections"))
     # Three are kept for superusers, one makes indexes here.
     clients = most - 4
     with open("/tmp/sort.sql", "w") as file:
@@ -42,24 +47,11 @@ def postgresql():
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/tmp",
     )  # fmt: skip
     while time.monotonic() < END - 5:
-        ask(
-            "runuser",
-            "-u",
-            "postgres",
-            "--",
-            "psql",
-            "-qX",
-            "-c",
-            "CREATE INDEX again ON pgbench_accounts (filler, abalance)",
-            "bench",
-        )
-        ask(
-            "runuser", "-u", "postgres", "--", "psql", "-qX", "-c", "DROP INDEX again", "-c", "VACUUM pgbench_accounts", "bench"
-        )
+        psql("CREATE INDEX again ON pgbench_accounts (filler, abalance)")
+        psql("DROP INDEX again", "VACUUM pgbench_accounts")
     error = bench.communicate()[1]
     if bench.returncode:
         FAILED.append(f"pgbench: {error[-300:]}")
-    return clients
 
 
 def clients_of(port, count):

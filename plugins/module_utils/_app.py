@@ -9,7 +9,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ._php_fpm import of
+from ._php_fpm import for_version
 
 Site = Mapping[str, Any]
 
@@ -194,7 +194,7 @@ def _marker(site: Site) -> str:
 
 
 def _php(site: Site, php: str) -> str:
-    return of(str(site.get("php_version") or ""), php)
+    return for_version(str(site.get("php_version") or ""), php)
 
 
 def _packages(from_package: Sequence[Site], from_archive: Sequence[Site], platform: Mapping[str, Any]) -> list[str]:

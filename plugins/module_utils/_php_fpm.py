@@ -47,7 +47,7 @@ def problems(pools: Sequence[Mapping[str, Any]], source: str, sources: Sequence[
     return found
 
 
-def of(version: str, pattern: str) -> str:
+def for_version(version: str, pattern: str) -> str:
     """A pattern of a layout for one version: ``%s`` stands for ``8.4``, ``%d`` for ``84``."""
     return pattern.replace("%s", version).replace("%d", version.replace(".", ""))
 
@@ -60,7 +60,7 @@ def packages(versions: Sequence[str], modules: Sequence[str], layout: Mapping[st
     :param layout: ``package`` (what precedes a module's name) and ``names`` (modules that are named otherwise).
     """
     names = [layout["names"].get(module, module) for module in modules]
-    return list(dict.fromkeys(f"{of(version, layout['package'])}{name}" for version in versions for name in names))
+    return list(dict.fromkeys(f"{for_version(version, layout['package'])}{name}" for version in versions for name in names))
 
 
 def host(
@@ -80,7 +80,7 @@ def host(
     :param wanted: versions that are configured.
     :param running: versions that have to run.
     :param installed: versions that are on the host; one that loses its pools ends before another opens their sockets.
-    :param layout: ``pool_dir``, ``ini_dir``, ``binary`` and ``service`` of a version, as :func:`of` takes them.
+    :param layout: ``pool_dir``, ``ini_dir``, ``binary`` and ``service`` of a version, as :func:`for_version` takes them.
     :param plan: what filter plan gave; it names a version's unit ``php_fpm@<version>`` in ``limits``.
     """
     sockets: dict[str, list[str]] = {}
@@ -97,19 +97,23 @@ def host(
             {"path": f"{state}/{name}", "owner": user, "group": user, "mode": "0700"} for name in ("session", "tmp")
         ]
     drop_ins = {
-        version: unit_drop_ins(found, of(version, layout["service"]))
+        version: unit_drop_ins(found, for_version(version, layout["service"]))
         for version in running
         for found in [_limits_of(version, default_version, plan["limits"])]
         if found
     }
     ended = [
-        {"name": of(version, layout["service"]), "running": False, "stop_on": [f"{of(version, layout['pool_dir'])}/*"]}
+        {
+            "name": for_version(version, layout["service"]),
+            "running": False,
+            "stop_on": [f"{for_version(version, layout['pool_dir'])}/*"],
+        }
         for version in installed
         if version not in running
     ]
     started = [
         {
-            "name": of(version, layout["service"]),
+            "name": for_version(version, layout["service"]),
             # systemd takes a new MemoryMax as it reads its files anew, some versions only once the unit is reloaded too.
             "reload_on": [
                 *(f"{directory}/*" for directory in _trees(version, layout)),
@@ -141,7 +145,7 @@ def host(
             *(file for files in drop_ins.values() for file in files),
         ],
         "trees": [directory for version in installed for directory in _trees(version, layout)],
-        "validators": [[of(version, layout["binary"]), "-t"] for version in running],
+        "validators": [[for_version(version, layout["binary"]), "-t"] for version in running],
         "units": [*ended, *started],
     }
 
@@ -151,7 +155,7 @@ def _version_of(pool: Mapping[str, Any], default_version: str) -> str:
 
 
 def _trees(version: str, layout: Mapping[str, Any]) -> list[str]:
-    return [of(version, layout["pool_dir"]), of(version, layout["ini_dir"])]
+    return [for_version(version, layout["pool_dir"]), for_version(version, layout["ini_dir"])]
 
 
 def _configuration(
@@ -170,7 +174,7 @@ def _configuration(
             {"src": "php/pool.d/lemp-global.conf.j2", "dest": f"{pool_dir}/lemp-global.conf"},
         ]
     for pool in pools:
-        pool_dir = of(_version_of(pool, default_version), layout["pool_dir"])
+        pool_dir = for_version(_version_of(pool, default_version), layout["pool_dir"])
         files.append(
             {
                 "src": "php/pool.d/lemp-pool.conf.j2",
