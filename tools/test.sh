@@ -4,8 +4,8 @@
 . "$(dirname "$0")/common.sh"
 
 platform=debian13
-# Not emulated arm64: how long the whole stack takes there was not measured yet.
-others=${OTHER_PLATFORMS-rocky9 rocky10 ubuntu2404 debian12}
+# The longest first: arm64 is emulated.
+others=${OTHER_PLATFORMS-raspios13 rocky9 rocky10 ubuntu2404 debian12}
 scenarios=$(cd molecule && ls -d */molecule.yml | cut -d/ -f1)
 results=.cache/results
 rm -rf "$results"

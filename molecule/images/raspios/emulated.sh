@@ -1,6 +1,6 @@
 #!/bin/sh
 # What systemd and daemons must leave out under qemu-user, in the image alone. Not run where arm64 is native.
-# Usage: emulated.sh ROOT RELEASE
+# Usage: emulated.sh ROOT RELEASE; emulation.sh was run before
 set -eu
 root=$1 release=$2
 system=$root/etc/systemd/system
@@ -25,3 +25,15 @@ if [ "$release" = 13 ]; then
   mkdir -p "$root/etc/php/8.4/fpm/conf.d"
   echo 'opcache.jit_buffer_size=0' >"$root/etc/php/8.4/fpm/conf.d/zz-qemu-user.ini"
 fi
+
+# nft speaks netlink with the kernel, which qemu-user does not translate ("Protocol not supported"). The kernel is this machine's,
+# so nft is this machine's too, in the place that the package's own would take.
+chroot "$root" dpkg-divert --quiet --local --rename --divert /usr/sbin/nft.arm64 --add /usr/sbin/nft
+mkdir -p "$root/usr/local/lib/native"
+cp -a .cache/emulation/nft/. "$root/usr/local/lib/native/"
+cat >"$root/usr/sbin/nft" <<'PROGRAM'
+#!/bin/sh
+native=/usr/local/lib/native
+exec "$native"/ld-linux-* --library-path "$native" "$native/nft" "$@"
+PROGRAM
+chmod 0755 "$root/usr/sbin/nft"

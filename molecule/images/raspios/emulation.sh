@@ -10,6 +10,21 @@ if [ "${1:-}" = undo ]; then
   [ ! -e "$registry/$name" ] || echo -1 >"$registry/$name"
   exit 0
 fi
+
+# What emulated.sh puts into images: nft with its loader and libraries.
+nft=.cache/emulation/nft
+if [ ! -x "$nft/nft" ]; then
+  need mmdebstrap "mmdebstrap debian-archive-keyring"
+  say "Fetching nft for this machine's own architecture"
+  mkdir -p "$nft" "$nft.tree"
+  quietly .cache/log/native-nft.log mmdebstrap --variant=extract --include=nftables trixie "$nft.tree/"
+  loader=$(echo "$nft.tree"/usr/lib/*/ld-linux*)
+  libraries=$("$loader" --library-path "${loader%/*}" --list "$nft.tree/usr/sbin/nft" | sed -n 's|.* => \(.*\) (.*|\1|p')
+  # shellcheck disable=SC2086  # one file a line
+  cp -L $libraries "$nft.tree/usr/sbin/nft" "$nft/"
+  rm -r "$nft.tree"
+fi
+
 [ ! -e "$registry/$name" ] || exit 0
 [ "$(id -u)" = 0 ] || fail "only root can register an emulator: run $0 as root, then this again"
 
