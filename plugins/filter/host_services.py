@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
   description:
     - >-
       Makes the input of P(lemp.stack.plan#filter) from the sites and the inventory groups of a host. Group C(web) carries
-      nginx and PHP-FPM, group C(database) the databases.
+      nginx and PHP-FPM, group C(database) MariaDB and PostgreSQL, group C(cache) Redis and Memcached; of the last four, those
+      that the sites name, and MariaDB where no site has a database.
   options:
     _input:
       description: The sites of the stack, as described in the collection's README under "The site".
@@ -28,7 +29,7 @@ DOCUMENTATION = r"""
     pins:
       description: >-
         What is pinned by hand, by service, as O(lemp.stack.plan#filter:services) takes it; the rest is planned around it. 0 and
-        empty values are not pinned, and a service that the host does not have is passed over.
+        empty values are not pinned, and a service that the host does not have is passed over. For C(redis), by instance.
       type: dict
       default: {}
   positional: _input, groups, host, pins

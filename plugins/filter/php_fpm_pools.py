@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
   author: lemp.stack authors
   description:
     - >-
-      Projects C(lemp_sites) onto the input C(php_fpm_pools) of role P(lemp.stack.php_fpm#role).
+      Projects C(lemp_sites) onto the input C(php_fpm_pools) of role P(lemp.stack.php_fpm#role). The result holds passwords
+      where a site has its sessions in Redis or asks for environment variables.
   options:
     _input:
       description: The sites of the stack, as described in the collection's README under "The site".

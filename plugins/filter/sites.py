@@ -26,7 +26,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
   _value:
-    description: The sites with every key present; C(php), C(database), C(wordpress), C(proxy) are null where they do not apply.
+    description: >-
+      The sites with every key present; C(php), C(database), C(cache), C(wordpress), C(proxy) are null where they do not apply.
     type: list
     elements: dict
 """

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from ._plan.limits import unit_drop_ins
 from ._plan.timeouts import execution_seconds, terminate_seconds
 
 SOCKET_DIRECTORY = "/run/php-fpm/"
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # No version of it is the platform's own.
 SOURCES_WITHOUT_DEFAULT = ("remi",)
 
@@ -38,6 +40,7 @@ def problems(pools: Sequence[Mapping[str, Any]], source: str, sources: Sequence[
         socket = str(pool["socket"])
         if not socket.startswith(SOCKET_DIRECTORY) or "/" in socket[len(SOCKET_DIRECTORY) :] or socket == SOCKET_DIRECTORY:
             found.append(f"php_fpm_pools: {pool['name']} has socket {socket}; put it into {SOCKET_DIRECTORY[:-1]}.")
+        found += _problems_of_environment(pool)
         wall, processor = terminate_seconds(pool), execution_seconds(pool)
         if wall <= processor:
             found.append(
@@ -45,6 +48,25 @@ def problems(pools: Sequence[Mapping[str, Any]], source: str, sources: Sequence[
                 f" max_execution_time_seconds ({processor}); raise the first or lower the second."
             )
     return found
+
+
+def _problems_of_environment(pool: Mapping[str, Any]) -> list[str]:
+    """What PHP-FPM would not hand on as it is written; values are secrets and never shown."""
+    found = []
+    for name, value in (pool.get("env") or {}).items():
+        if not VARIABLE.fullmatch(str(name)):
+            found.append(f"env of {pool['name']} has a variable {name!r}; use letters, digits and _ in its name.")
+        elif str(value).startswith("$"):
+            found.append(
+                f"env of {pool['name']} gives {name} a value that begins with $, which PHP-FPM takes for the name of another"
+                " variable; choose another value."
+            )
+        elif re.search(r"[\x00-\x1f\x7f]", str(value)):
+            found.append(f"env of {pool['name']} gives {name} a value with a control character; write it on one line.")
+    handler, path = str(pool.get("session_save_handler") or "files"), pool.get("session_save_path") or ""
+    if bool(path) != (handler != "files"):
+        found.append(f"{pool['name']} has session_save_handler {handler}; give it together with session_save_path, or neither.")
+    return [f"php_fpm_pools: {sentence}" for sentence in found]
 
 
 def for_version(version: str, pattern: str) -> str:
@@ -165,7 +187,7 @@ def _configuration(
     layout: Mapping[str, Any],
     plan: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """The files that templates make: two per version and one per pool."""
+    """The files that templates make: two per version, one per pool, and another for its secrets."""
     files: list[dict[str, Any]] = []
     for version in versions:
         pool_dir, ini_dir = _trees(version, layout)
@@ -187,6 +209,17 @@ def _configuration(
                 },
             }
         )
+        if pool.get("env") or pool.get("session_save_path"):
+            # A second part of the same pool, so that the first can still be shown.
+            files.append(
+                {
+                    "src": "php/pool.d/lemp-pool.secrets.conf.j2",
+                    "dest": f"{pool_dir}/lemp-{pool['name']}.secrets.conf",
+                    "mode": "0640",
+                    "sensitive": True,
+                    "vars": {"__php_fpm_pool": pool, "__php_fpm_terminate_seconds": terminate_seconds(pool)},
+                }
+            )
     return files
 
 

@@ -8,12 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ._plan.model import is_pinned
 from ._plan.timeouts import request_timeouts
-from ._site import DATABASE_PRIVILEGES, Site
+from ._site import DATABASE_PRIVILEGES, ENGINES, Site
 
 SOCKET_ROOT = "/run/php-fpm"
+
+# Role app's, which a site's wp-content links to.
+WORDPRESS_DROP_IN = "/usr/local/lib/lemp/wordpress-object-cache.php"
+
+# By engine: PHP's extension, and what Laravel calls it. Its own mariadb is of version 11 and later, mysql serves all.
+DATABASE_EXTENSIONS = {"mariadb": "mysql", "postgresql": "pgsql"}
+LARAVEL_CONNECTIONS = {"mariadb": "mysql", "postgresql": "pgsql"}
+
+MEMCACHED_SOCKET = "/run/memcached/memcached.sock"
+MEMCACHED_PORT = 11211
+
+# Redis' instances by what they are for, with the port of one that sites on other hosts reach.
+REDIS_PORTS = {"cache": 6379, "session": 6380, "queue": 6381}
+# What the plan does not want to know of a pool.
+POOL_SECRETS = ("env", "session_save_path")
+# What of an instance the plan wants to know.
+REDIS_PLANNED = ("name", "use", "maxmemory_mb", "persistent", "extra_clients", "maxclients")
 
 
 def nginx_servers(sites: Iterable[Site]) -> list[dict[str, Any]]:
@@ -64,6 +82,7 @@ def _php_fpm_pool(site: Site) -> dict[str, Any]:
     paths = [site["home"], site["root"]]
     if site["wordpress"]:
         paths += ["/usr/share/php", "/usr/share/javascript", f"/etc/wordpress/config-{site['domains'][0]}.php"]
+        paths += [WORDPRESS_DROP_IN] if site["cache"] else []
     pool = {
         "name": site["name"],
         "user": site["user"],
@@ -79,13 +98,94 @@ def _php_fpm_pool(site: Site) -> dict[str, Any]:
         "extensions": sorted({*php["extensions"], *_extensions(site)}),
         "open_basedir": sorted(set(paths)),
         "settings": php["settings"],
+        **_sessions(site),
     }
+    if php["env"] is not None:
+        pool["env"] = _environment(site)
     return {**pool, **{key: php[key] for key in ("worker_memory_mb", "max_children") if php[key] is not None}}
 
 
 def _extensions(site: Site) -> list[str]:
-    extensions = ["mysql"] if site["database"] else []
+    extensions = [DATABASE_EXTENSIONS[site["database"]["engine"]]] if site["database"] else []
+    if site["cache"]:
+        extensions.append(site["cache"]["engine"])
     return extensions + (["curl", "gd", "intl", "mbstring", "xml", "zip"] if site["wordpress"] else [])
+
+
+def _sessions(site: Site) -> dict[str, Any]:
+    """Where PHP keeps the sessions of a site that wants them in Redis; the path holds its password."""
+    if not (site["cache"] and site["cache"]["sessions"]):
+        return {}
+    host, port = _redis_address(site, "session")
+    server = f"tls://{_in_url(host)}:{port}" if port else f"unix://{host}"
+    given = {"auth[]": [site["name"], site["cache"]["password"]], "prefix": [f"{_key_prefix(site)}session:"], "timeout": ["5"]}
+    query = "&".join(f"{key}={quote(value, safe='')}" for key, values in given.items() for value in values)
+    return {"session_save_handler": "redis", "session_save_path": f"{server}?{query}"}
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _key_prefix(site: Site) -> str:
+    return f"{site['name']}:"
+
+
+def _redis_address(site: Site, instance: str) -> tuple[str, int]:
+    """Socket and 0, or host and port, of one of the site's instances."""
+    host = site["cache"]["host"]
+    return (f"/run/lemp-redis-{instance}/redis.sock", 0) if host == "localhost" else (host, REDIS_PORTS[instance])
+
+
+def _memcached_address(site: Site) -> tuple[str, int]:
+    host = site["cache"]["host"]
+    return (MEMCACHED_SOCKET, 0) if host == "localhost" else (host, MEMCACHED_PORT)
+
+
+def _environment(site: Site) -> dict[str, str]:
+    """What Laravel's shipped configuration reads from the environment; other applications take the same names.
+
+    Source: config/{database,cache}.php of https://github.com/laravel/laravel. Its sessions and queues would go to the server of
+    the cache, which forgets, so nothing here turns them on; the addresses of their own servers are under names of ours.
+    """
+    found: dict[str, str] = {}
+    database, cache = site["database"], site["cache"]
+    if database:
+        found |= {
+            "DB_CONNECTION": LARAVEL_CONNECTIONS[database["engine"]],
+            "DB_HOST": database["host"],
+            "DB_DATABASE": database["name"],
+            "DB_USERNAME": database["user"],
+            "DB_PASSWORD": database["password"],
+        }
+        if database["engine"] == "postgresql" and database["host"] == "localhost":
+            # A directory is where libpq looks for the server's socket.
+            found["DB_HOST"] = "/run/postgresql"
+    if cache and cache["engine"] == "redis":
+        found |= {
+            "CACHE_STORE": "redis",
+            "CACHE_DRIVER": "redis",
+            "REDIS_CLIENT": "phpredis",
+            "REDIS_USERNAME": site["name"],
+            "REDIS_PASSWORD": cache["password"],
+            "REDIS_PREFIX": _key_prefix(site),
+            # Accounts are kept apart by the names of keys, so everything is in the one database that each instance has.
+            "REDIS_CACHE_DB": "0",
+        }
+        for name, instance in (("", "cache"), ("SESSION_", "session"), ("QUEUE_", "queue")):
+            if instance in _instances(site):
+                host, port = _redis_address(site, instance)
+                found |= {f"REDIS_{name}HOST": f"tls://{host}" if port else host, f"REDIS_{name}PORT": str(port)}
+    elif cache:
+        host, port = _memcached_address(site)
+        found |= {
+            "CACHE_STORE": "memcached",
+            "CACHE_DRIVER": "memcached",
+            "CACHE_PREFIX": _key_prefix(site),
+            "MEMCACHED_HOST": host,
+            "MEMCACHED_PORT": str(port),
+        }
+    return {**found, **site["php"]["env"]}
 
 
 def mariadb_databases(sites: Iterable[Site]) -> list[str]:
@@ -105,6 +205,64 @@ def mariadb_users(sites: Iterable[Site]) -> list[dict[str, Any]]:
         for site in _with_engine(sites, "mariadb")
         for host in site["database"]["client_hosts"]
     ]
+
+
+def postgresql_databases(sites: Iterable[Site]) -> list[dict[str, Any]]:
+    """``postgresql_databases``: one database per site, which belongs to the site's account."""
+    return [{"name": site["database"]["name"], "owner": site["database"]["user"]} for site in _with_engine(sites, "postgresql")]
+
+
+def postgresql_users(sites: Iterable[Site]) -> list[dict[str, Any]]:
+    """``postgresql_users``: one account per site, which may connect to the site's own database only."""
+    return [
+        {
+            "name": site["database"]["user"],
+            "password": site["database"]["password"],
+            "databases": [site["database"]["name"]],
+            "client_hosts": site["database"]["client_hosts"],
+        }
+        for site in _with_engine(sites, "postgresql")
+    ]
+
+
+def redis_instances(sites: Iterable[Site], settings: Mapping[str, Mapping[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """``redis_instances``: the instances that sites use, each with an account per site that reaches keys of its own only.
+
+    :param settings: what is decided by hand, by name of the instance, such as ``{"session": {"maxmemory_mb": 64}}``.
+    :raises ValueError: a setting of an instance that sites never use.
+    """
+    given = settings or {}
+    unknown = sorted(set(given) - set(REDIS_PORTS))
+    if unknown:
+        raise ValueError(f"lemp_redis has settings of {unknown[0]}, but the instances are {', '.join(REDIS_PORTS)}; name one.")
+    known = list(sites)
+    found = []
+    for name, port in REDIS_PORTS.items():
+        users = [site for site in known if name in _instances(site)]
+        if not users:
+            continue
+        is_remote = any(site["cache"]["host"] != "localhost" for site in users)
+        found.append(
+            {
+                "name": name,
+                "use": name,
+                "port": port if is_remote else 0,
+                "users": [
+                    {"name": site["name"], "password": site["cache"]["password"], "key_prefix": _key_prefix(site)}
+                    for site in users
+                ],
+                **{key: value for key, value in given.get(name, {}).items() if is_pinned(value)},
+            }
+        )
+    return found
+
+
+def _instances(site: Site) -> list[str]:
+    """Redis' instances that a site uses."""
+    cache = site["cache"]
+    if not cache or cache["engine"] != "redis":
+        return []
+    return ["cache", *(["session"] if cache["sessions"] else []), *(["queue"] if cache["queue"] else [])]
 
 
 def _with_engine(sites: Iterable[Site], engine: str) -> list[Site]:
@@ -142,7 +300,20 @@ def _app_site(site: Site) -> dict[str, Any]:
         app["php_version"] = site["php"]["version"]
         app["wordpress"] = {key: value for key, value in site["wordpress"].items() if value is not None}
         app["database"] = {key: site["database"][key] for key in ("name", "user", "password", "host")}
+        if site["cache"]:
+            app["cache"] = _object_cache(site)
     return app
+
+
+def _object_cache(site: Site) -> dict[str, Any]:
+    cache = site["cache"]
+    if cache["engine"] == "redis":
+        host, port = _redis_address(site, "cache")
+        account = {"user": site["name"], "password": cache["password"]}
+    else:
+        host, port = _memcached_address(site)
+        account = {}
+    return {"engine": cache["engine"], "host": host, "port": port, "prefix": _key_prefix(site), **account}
 
 
 def host_services(
@@ -150,9 +321,10 @@ def host_services(
 ) -> dict[str, Any]:
     """``lemp_services``: what shares a host of these inventory groups; the plan's input.
 
-    :param groups: the host's inventory groups; ``web`` carries nginx and PHP-FPM, ``database`` the databases.
+    :param groups: the host's inventory groups; ``web`` carries nginx and PHP-FPM, ``database`` the databases, ``cache`` Redis
+        and Memcached. Of the last two, a host has what the sites name; MariaDB where no site has a database.
     :param host: what the user pins about the host itself, such as ``memory_mb`` and ``cpus``.
-    :param pins: what the user pins by hand, by service; 0 and empty values are not pinned.
+    :param pins: what the user pins by hand, by service, and for ``redis`` by instance; 0 and empty values are not pinned.
     """
     known = list(sites)
     member_of = set(groups)
@@ -163,10 +335,21 @@ def host_services(
         services["nginx"] = {}
         pools = php_fpm_pools(known)
         if pools:
-            services["php_fpm"] = {"pools": pools}
+            services["php_fpm"] = {"pools": [{key: pool[key] for key in pool if key not in POOL_SECRETS} for pool in pools]}
     if "database" in member_of:
-        services["mariadb"] = {}
+        engines = {site["database"]["engine"] for site in known if site["database"]} or {"mariadb"}
+        services |= {engine: {} for engine in ENGINES if engine in engines}
+    if "cache" in member_of:
+        instances = redis_instances(known, pins.get("redis"))
+        if instances:
+            services["redis"] = {"instances": [_planned(instance) for instance in instances]}
+        if any(site["cache"] and site["cache"]["engine"] == "memcached" for site in known):
+            services["memcached"] = {}
     for name, given in pins.items():
-        if name in services:
+        if name in services and name != "redis":
             services[name].update({key: value for key, value in given.items() if is_pinned(value)})
     return services
+
+
+def _planned(instance: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: instance[key] for key in REDIS_PLANNED if key in instance}

@@ -8,6 +8,7 @@ below it project completed items onto the input of one role each.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +22,8 @@ TLS_ROOT = "/etc/ssl/lemp"
 
 KINDS = ("php", "static", "proxy")
 APPS = ("wordpress", "php")
-ENGINES = ("mariadb",)
+ENGINES = ("mariadb", "postgresql")
+CACHE_ENGINES = ("redis", "memcached")
 ISSUERS = ("selfsigned", "files")
 WORDPRESS_SOURCES = ("package", "archive")
 
@@ -52,6 +54,12 @@ RESERVED_NAMES = frozenset(
     "syslog systemd tape test tss tty ubuntu users utmp uucp uuidd vagrant valkey video voice wheel www".split()
 )
 
+# Databases and accounts that belong to the server itself, by engine. Source: https://www.postgresql.org/docs/current/ (CREATE
+# ROLE refuses public, none and all that begins with pg_).
+SERVER_DATABASES = {"mariadb": RESERVED_NAMES | {"sys"}, "postgresql": {"postgres", "template0", "template1"}}
+SERVER_USERS = {"mariadb": {"root", "mysql", "mariadb_sys"}, "postgresql": {"postgres", "public", "none"}}
+LONGEST_NAME = {"mariadb": (64, 32), "postgresql": (63, 63)}
+
 # Users that no site can be named after, because of their hyphen or underscore, but that could be written as `user`.
 RESERVED_USER_PREFIXES = ("_", "systemd-", "www-data")
 
@@ -61,6 +69,8 @@ DOMAIN_PATTERN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9]
 URL_PATTERN = re.compile(r"(https?)://(\[[0-9a-f:]+\]|[^/:\s?#]+)(?::(\d{1,5}))?")
 PROXY_PATTERN = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?|http://unix:/[\w./-]+")
 PATH_PATTERN = re.compile(r"/[\w.@+/-]+")
+VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+CACHE_HOST_PATTERN = re.compile(r"[A-Za-z0-9_.:-]+")
 HOST_PATTERN = re.compile(r"[A-Za-z0-9_.:%/-]+")
 SETTING_PATTERN = re.compile(r"[A-Za-z0-9_.]+")
 SOCKET_PATTERN = re.compile(r"/[\w./-]+")
@@ -96,6 +106,7 @@ SITE_KEYS: dict[str, Any] = {
         "max_execution_time_seconds": int,
         "extensions": list,
         "settings": dict,
+        "env": (bool, dict),
     },
     "database": {
         "engine": str,
@@ -105,6 +116,7 @@ SITE_KEYS: dict[str, Any] = {
         "host": str,
         "client_hosts": list,
     },
+    "cache": {"engine": str, "password": str, "host": str, "sessions": bool, "queue": bool},
     "tls": {"issuer": str, "certificate_pem": str, "key_pem": str},
     "nginx": {
         "client_max_body_size_mb": int,
@@ -115,9 +127,16 @@ SITE_KEYS: dict[str, Any] = {
     "proxy": {"url": str, "timeout_seconds": int},
 }
 
-SECRET_KEYS = frozenset({"password", "admin_password", "key_pem"})
+SECRET_KEYS = frozenset({"password", "admin_password", "key_pem", "env"})
 
-TYPE_NAMES = {str: "a string", int: "a whole number", bool: "true or false", list: "a list of strings", dict: "a dictionary"}
+TYPE_NAMES = {
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list of strings",
+    dict: "a dictionary",
+    (bool, dict): "true, or a dictionary of variables",
+}
 
 
 class SiteError(ValueError):
@@ -128,8 +147,8 @@ def complete(sites: Any) -> list[Site]:
     """Check ``lemp_sites`` and fill in everything that was left out.
 
     :param sites: the list as the user wrote it.
-    :returns: one dict per site with every key present; ``php``, ``database``, ``wordpress`` and ``proxy`` are ``None``
-        where they do not apply.
+    :returns: one dict per site with every key present; ``php``, ``database``, ``cache``, ``wordpress`` and ``proxy`` are
+        ``None`` where they do not apply.
     :raises SiteError: the first thing that is wrong.
     """
     if isinstance(sites, (str, Mapping)) or not isinstance(sites, Sequence):
@@ -162,6 +181,11 @@ def _complete_site(index: int, site: Any) -> Site:
     home = f"{SITES_ROOT}/{name}"
     issuer = _choice(where, site.get("tls", {}), "tls.issuer", ISSUERS, default="selfsigned")
     wordpress = _wordpress(where, site) if app == "wordpress" else None
+    php = _php(where, site, app) if kind == "php" else None
+    database = _database(where, site, name, app)
+    cache = _cache(where, site, name, kind, app)
+    if php and php["env"] is not None:
+        _check_environment(where, {"database.password": database, "cache.password": cache}, php["env"])
     return {
         "name": name,
         "user": _user(where, site, name),
@@ -172,8 +196,9 @@ def _complete_site(index: int, site: Any) -> Site:
         "app": app,
         "root": _root(where, site, home, wordpress),
         "wordpress": wordpress,
-        "php": _php(where, site, app) if kind == "php" else None,
-        "database": _database(where, site, name, app),
+        "php": php,
+        "database": database,
+        "cache": cache,
         "tls": _tls(where, site, name, issuer),
         "nginx": _nginx(where, site, app, issuer),
         "proxy": _proxy(where, site) if kind == "proxy" else None,
@@ -364,43 +389,125 @@ def _php(where: str, site: Mapping[str, Any], app: str | None) -> Site:
         "max_execution_time_seconds": _number(where, given, "php.max_execution_time_seconds", 60, 1, 86400),
         "extensions": list(given.get("extensions", [])),
         "settings": settings,
+        "env": _env(where, given, app),
     }
+
+
+def _env(where: str, given: Mapping[str, Any], app: str | None) -> dict[str, str] | None:
+    """Variables besides those that follow from the site; None where the site asks for none at all."""
+    if not given.get("env") and given.get("env") != {}:
+        return None
+    if app == "wordpress":
+        raise SiteError(f"{where}: php.env is set, but WordPress reads its own wp-config.php; remove php.env.")
+    variables = {} if given["env"] is True else given["env"]
+    for name, value in variables.items():
+        if not VARIABLE_PATTERN.fullmatch(str(name)):
+            raise SiteError(f"{where}: php.env has a variable {_show(name)}; use letters, digits and _ in its name.")
+        if not isinstance(value, (str, int, float)) or re.search(r"[\x00-\x1f\x7f]", str(value)):
+            raise SiteError(f"{where}: php.env gives {name} a value that is no printable text on one line; write one.")
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in variables.items()}
+
+
+def _check_environment(where: str, tables: Mapping[str, Site | None], env: Mapping[str, str]) -> None:
+    """PHP-FPM takes a value that begins with $ for the name of another variable."""
+    values = {dotted: str(table["password"] or "") for dotted, table in tables.items() if table}
+    values |= {f"php.env.{name}": value for name, value in env.items()}
+    for dotted, value in values.items():
+        if value.startswith("$"):
+            raise SiteError(
+                f"{where}: {dotted} begins with $, which PHP-FPM cannot hand on by php.env; choose another, or remove php.env."
+            )
 
 
 def _database(where: str, site: Mapping[str, Any], name: str, app: str | None) -> Site | None:
     if "database" not in site and app != "wordpress":
         return None
     given = site.get("database", {})
-    if not given.get("password"):
-        raise SiteError(f"{where}: database.password is missing; set it, best from a vault.")
-    if re.search(r"[\x00-\x1f\x7f]", given["password"]):
-        raise SiteError(f"{where}: database.password contains a control character; use printable characters only.")
-    _refuse_example(where, "database.password", given["password"])
-    identifier = re.compile(r"[A-Za-z0-9_]{1,64}")
-    user = _matching(where, given, "database.user", re.compile(r"[A-Za-z0-9_]{1,32}"), name, "use letters, digits and _")
-    database = _matching(where, given, "database.name", identifier, name, "use up to 64 letters, digits or _")
-    if database in RESERVED_NAMES or database == "sys":
+    engine = _choice(where, given, "database.engine", ENGINES, default="mariadb")
+    if app == "wordpress" and engine != "mariadb":
+        raise SiteError(f"{where}: database.engine is {_show(engine)}, but WordPress needs mariadb; remove database.engine.")
+    password = _password(where, given, "database.password")
+    longest_database, longest_user = LONGEST_NAME[engine]
+    identifier, remedy = r"[A-Za-z0-9_]{1,%d}", "use up to %d letters, digits or _"
+    user = _matching(where, given, "database.user", re.compile(identifier % longest_user), name, "use letters, digits and _")
+    database = _matching(
+        where, given, "database.name", re.compile(identifier % longest_database), name, remedy % longest_database
+    )
+    if database in SERVER_DATABASES[engine]:
         raise SiteError(f"{where}: database.name {_show(database)} belongs to the server; choose another name.")
-    if user in ("root", "mysql", "mariadb_sys"):
+    if user in SERVER_USERS[engine] or (engine == "postgresql" and user.startswith("pg_")):
         raise SiteError(f"{where}: database.user {_show(user)} is an administrator of the server; choose another name.")
     host = _matching(where, given, "database.host", HOST_PATTERN, "localhost", "use a host name or an address")
     client_hosts = list(given.get("client_hosts", ["localhost"]))
     for client in client_hosts:
-        if not HOST_PATTERN.fullmatch(client):
-            raise SiteError(f"{where}: database.client_hosts contains {_show(client)}; use host names, addresses or a.b.c.%.")
+        _check_client(where, client, engine)
     if host != "localhost" and "client_hosts" not in given:
         raise SiteError(
             f"{where}: database.host is {_show(host)}, so the site connects over the network; "
             "list in database.client_hosts the addresses it connects from."
         )
     return {
-        "engine": _choice(where, given, "database.engine", ENGINES, default="mariadb"),
+        "engine": engine,
         "name": database,
         "user": user,
-        "password": given["password"],
+        "password": password,
         "host": host,
         "client_hosts": client_hosts,
     }
+
+
+def _check_client(where: str, client: str, engine: str) -> None:
+    if not HOST_PATTERN.fullmatch(client):
+        raise SiteError(f"{where}: database.client_hosts contains {_show(client)}; use host names, addresses or a.b.c.%.")
+    if engine == "postgresql" and client != "localhost":
+        try:
+            ipaddress.ip_network(client, strict=True)
+        except ValueError:
+            raise SiteError(
+                f"{where}: database.client_hosts contains {_show(client)}, which PostgreSQL cannot match; use localhost, an "
+                "address or a network such as 10.0.0.0/24."
+            ) from None
+
+
+def _cache(where: str, site: Mapping[str, Any], name: str, kind: str, app: str | None) -> Site | None:
+    if "cache" not in site:
+        return None
+    if kind != "php":
+        raise SiteError(f"{where}: cache is set, but the site is {_kind_sentence(kind, app)}; remove cache.")
+    given = site["cache"]
+    if "engine" not in given:
+        raise SiteError(f"{where}: cache.engine is missing; write redis or memcached, or remove cache.")
+    engine = _choice(where, given, "cache.engine", CACHE_ENGINES, default=None)
+    if engine == "redis":
+        if name == "default":
+            raise SiteError(f"{where}: name {_show(name)} is that of Redis' own account; choose another name, or remove cache.")
+        password: str | None = _password(where, given, "cache.password")
+    else:
+        password = None
+        for key, reason in (
+            ("password", "has no accounts"),
+            ("sessions", "has no accounts, so that other sites could read them"),
+            ("queue", "forgets what it holds"),
+        ):
+            if given.get(key):
+                raise SiteError(f"{where}: cache.{key} is set, but memcached {reason}; use redis, or remove cache.{key}.")
+    return {
+        "engine": engine,
+        "password": password,
+        "host": _matching(where, given, "cache.host", CACHE_HOST_PATTERN, "localhost", "use a host name or an address"),
+        "sessions": given.get("sessions", False),
+        "queue": given.get("queue", False),
+    }
+
+
+def _password(where: str, given: Mapping[str, Any], dotted: str) -> str:
+    password: str = given.get(dotted.rpartition(".")[2], "")
+    if not password:
+        raise SiteError(f"{where}: {dotted} is missing; set it, best from a vault.")
+    if re.search(r"[\x00-\x1f\x7f]", password):
+        raise SiteError(f"{where}: {dotted} contains a control character; use printable characters only.")
+    _refuse_example(where, dotted, password)
+    return password
 
 
 def _refuse_example(where: str, dotted: str, password: str) -> None:

@@ -113,6 +113,33 @@ def test_a_request_may_take_longer_than_it_computes(wall: Any, processor: Any) -
     assert f"request_terminate_timeout_seconds {wall}, which must exceed its max_execution_time_seconds" in found_in(pool)[0]
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"env": {"A B": "secret"}}, "env of shop has a variable 'A B'; use letters, digits and _ in its name."),
+        ({"env": {"A": "$secret"}}, "env of shop gives A a value that begins with $, which PHP-FPM takes for the name"),
+        ({"env": {"A": "secret\n"}}, "env of shop gives A a value with a control character; write it on one line."),
+        ({"session_save_handler": "redis"}, "shop has session_save_handler redis; give it together with session_save_path"),
+        ({"session_save_path": "secret"}, "shop has session_save_handler files; give it together with session_save_path"),
+    ],
+)
+def test_what_php_fpm_would_not_hand_on_is_refused_and_never_shown(given: dict[str, Any], sentence: str) -> None:
+    [said] = found_in({**SHOP, **given})
+    assert said.startswith(f"php_fpm_pools: {sentence}")
+    assert "secret" not in said
+
+
+def test_secrets_of_a_pool_are_in_a_file_of_their_own_that_is_never_shown() -> None:
+    pools = [{**SHOP, "env": {"A": "secret"}}, {**BLOG, "session_save_handler": "redis", "session_save_path": "unix:///x"}]
+    files = on_host(*pools, running=["8.2", "8.4"], installed=["8.2", "8.4"])["files"]
+    hidden = {file["dest"]: (file["mode"], file.get("owner", "root")) for file in files if file.get("sensitive")}
+    assert hidden == {
+        "/etc/php/8.4/fpm/pool.d/lemp-shop.secrets.conf": ("0640", "root"),
+        "/etc/php/8.2/fpm/pool.d/lemp-blog.secrets.conf": ("0640", "root"),
+    }
+    assert not [file for file in on_host(SHOP, running=["8.4"], installed=["8.4"])["files"] if file.get("sensitive")]
+
+
 def test_each_pool_has_a_user_directories_and_a_log_of_its_own() -> None:
     found = on_host(SHOP, running=["8.4"], installed=["8.4"])
     assert found["users"] == [{"name": "shop", "comment": "Site shop", "home": "/srv/www/shop"}]

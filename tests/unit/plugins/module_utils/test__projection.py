@@ -111,6 +111,159 @@ def test_an_app_gets_its_own_credentials_and_no_null(sites: list[dict[str, Any]]
     assert "database" not in docs
 
 
+TIERED = [
+    {
+        "name": "shop",
+        "domains": ["shop.example.org"],
+        "database": {"engine": "postgresql", "password": "shop-db"},
+        "cache": {"engine": "redis", "password": "shop cache&?#[]", "sessions": True, "queue": True},
+        "php": {"env": {"APP_ENV": "production", "DB_PASSWORD": "own"}},
+    },
+    {
+        "name": "blog",
+        "domains": ["blog.example.org"],
+        "app": "wordpress",
+        "wordpress": WORDPRESS,
+        "database": {"password": "blog-db"},
+        "cache": {"engine": "redis", "password": "blog-cache"},
+    },
+    {"name": "feed", "domains": ["feed.example.org"], "cache": {"engine": "memcached"}, "php": {"env": True}},
+]
+
+
+def test_each_engine_gets_the_databases_of_its_own_sites() -> None:
+    sites = complete(TIERED)
+    assert projection.mariadb_databases(sites) == ["blog"]
+    assert [user["name"] for user in projection.mariadb_users(sites)] == ["blog"]
+    assert projection.postgresql_databases(sites) == [{"name": "shop", "owner": "shop"}]
+    assert projection.postgresql_users(sites) == [
+        {"name": "shop", "password": "shop-db", "databases": ["shop"], "client_hosts": ["localhost"]}
+    ]
+
+
+def test_redis_has_one_instance_per_use_and_one_account_per_site() -> None:
+    instances = {instance["name"]: instance for instance in projection.redis_instances(complete(TIERED))}
+    assert {name: [user["name"] for user in instance["users"]] for name, instance in instances.items()} == {
+        "cache": ["shop", "blog"],
+        "session": ["shop"],
+        "queue": ["shop"],
+    }
+    assert instances["session"] == {
+        "name": "session",
+        "use": "session",
+        "port": 0,
+        "users": [{"name": "shop", "password": "shop cache&?#[]", "key_prefix": "shop:"}],
+    }
+
+
+def test_an_instance_listens_where_a_site_reaches_it_over_the_network() -> None:
+    sites = [TIERED[0] | {"cache": {"engine": "redis", "password": "x", "host": "10.0.0.9", "queue": True}}, TIERED[1]]
+    ports = {instance["name"]: instance["port"] for instance in projection.redis_instances(complete(sites))}
+    assert ports == {"cache": 6379, "queue": 6381}
+    [shop, _blog] = projection.php_fpm_pools(complete(sites))
+    assert (shop["env"]["REDIS_HOST"], shop["env"]["REDIS_PORT"]) == ("tls://10.0.0.9", "6379")
+
+
+def test_what_is_decided_by_hand_about_an_instance_reaches_role_and_plan() -> None:
+    settings = {"session": {"maxmemory_mb": 64, "extra_clients": 0}, "queue": {"persistent": False}}
+    sites = complete(TIERED)
+    made = {instance["name"]: instance for instance in projection.redis_instances(sites, settings)}
+    assert made["session"]["maxmemory_mb"] == 64
+    assert "extra_clients" not in made["session"]
+    assert projection.host_services(sites, ["cache"], {}, {"redis": settings})["redis"] == {
+        "instances": [
+            {"name": "cache", "use": "cache"},
+            {"name": "session", "use": "session", "maxmemory_mb": 64},
+            {"name": "queue", "use": "queue", "persistent": False},
+        ]
+    }
+    with pytest.raises(ValueError, match="lemp_redis has settings of sesion, but the instances are cache, session, queue"):
+        projection.redis_instances(sites, {"sesion": {}})
+
+
+def test_sessions_are_kept_under_the_account_and_the_prefix_of_the_site() -> None:
+    shop, blog, feed = projection.php_fpm_pools(complete(TIERED))
+    assert (shop["session_save_handler"], shop["session_save_path"]) == (
+        "redis",
+        "unix:///run/lemp-redis-session/redis.sock?auth[]=shop&auth[]=shop%20cache%26%3F%23%5B%5D"
+        "&prefix=shop%3Asession%3A&timeout=5",
+    )
+    assert "session_save_path" not in blog and "session_save_path" not in feed
+
+
+def test_extensions_follow_from_the_engines() -> None:
+    shop, blog, feed = projection.php_fpm_pools(complete(TIERED))
+    assert shop["extensions"] == ["pgsql", "redis"]
+    assert {"mysql", "redis"} < set(blog["extensions"])
+    assert feed["extensions"] == ["memcached"]
+
+
+def test_only_who_asks_gets_secrets_in_variables_and_own_ones_win() -> None:
+    shop, blog, feed = projection.php_fpm_pools(complete(TIERED))
+    assert "env" not in blog
+    assert shop["env"] == {
+        "APP_ENV": "production",
+        "DB_CONNECTION": "pgsql",
+        "DB_HOST": "/run/postgresql",
+        "DB_DATABASE": "shop",
+        "DB_USERNAME": "shop",
+        "DB_PASSWORD": "own",
+        "CACHE_STORE": "redis",
+        "CACHE_DRIVER": "redis",
+        "REDIS_CLIENT": "phpredis",
+        "REDIS_USERNAME": "shop",
+        "REDIS_PASSWORD": "shop cache&?#[]",
+        "REDIS_PREFIX": "shop:",
+        "REDIS_CACHE_DB": "0",
+        "REDIS_HOST": "/run/lemp-redis-cache/redis.sock",
+        "REDIS_PORT": "0",
+        "REDIS_SESSION_HOST": "/run/lemp-redis-session/redis.sock",
+        "REDIS_SESSION_PORT": "0",
+        "REDIS_QUEUE_HOST": "/run/lemp-redis-queue/redis.sock",
+        "REDIS_QUEUE_PORT": "0",
+    }
+    assert feed["env"] == {
+        "CACHE_STORE": "memcached",
+        "CACHE_DRIVER": "memcached",
+        "CACHE_PREFIX": "feed:",
+        "MEMCACHED_HOST": "/run/memcached/memcached.sock",
+        "MEMCACHED_PORT": "0",
+    }
+
+
+def test_wordpress_is_told_its_own_cache() -> None:
+    shop, blog, feed = projection.app_sites(complete(TIERED))
+    assert blog["cache"] == {
+        "engine": "redis",
+        "host": "/run/lemp-redis-cache/redis.sock",
+        "port": 0,
+        "prefix": "blog:",
+        "user": "blog",
+        "password": "blog-cache",
+    }
+    assert "cache" not in shop and "cache" not in feed
+    [pool] = projection.php_fpm_pools(complete(TIERED[1:2]))
+    assert projection.WORDPRESS_DROP_IN in pool["open_basedir"]
+
+
+@pytest.mark.parametrize("groups", [["web", "database", "cache"], ["cache"]])
+def test_what_shares_a_host_holds_no_secret(groups: list[str]) -> None:
+    said = str(projection.host_services(complete(TIERED), groups, {}, {}))
+    for secret in ("shop-db", "shop cache", "shop%20cache", "blog-db", "blog-cache", "'own'"):
+        assert secret not in said
+
+
+def test_hosts_of_databases_and_caches_carry_what_the_sites_name() -> None:
+    def services(sites: list[dict[str, Any]], *groups: str) -> list[str]:
+        return list(projection.host_services(complete(sites), groups, {}, {}))
+
+    assert services(TIERED, "database") == ["mariadb", "postgresql"]
+    assert services(TIERED[:1], "database") == ["postgresql"]
+    assert services(TIERED, "cache") == ["redis", "memcached"]
+    assert services(TIERED[2:], "cache") == ["memcached"]
+    assert services(SITES, "cache") == []
+
+
 @pytest.mark.parametrize(
     ("groups", "services"),
     [

@@ -45,6 +45,18 @@ def wordpress(database: dict[str, Any] | None = None, blog: dict[str, Any] | Non
     }
 
 
+def postgresql(**database: Any) -> dict[str, Any]:
+    return php(database={"engine": "postgresql", "password": SECRET, **database})
+
+
+def redis(**cache: Any) -> dict[str, Any]:
+    return php(cache={"engine": "redis", "password": SECRET, **cache})
+
+
+def memcached(**cache: Any) -> dict[str, Any]:
+    return php(cache={"engine": "memcached", **cache})
+
+
 def proxy(**keys: Any) -> dict[str, Any]:
     return {"name": "api", "domains": ["api.example.org"], "kind": "proxy", "proxy": {"url": "http://127.0.0.1:9000"}, **keys}
 
@@ -79,8 +91,10 @@ def test_a_name_and_a_domain_are_enough() -> None:
             "max_execution_time_seconds": 60,
             "extensions": [],
             "settings": {},
+            "env": None,
         },
         "database": None,
+        "cache": None,
         "tls": {
             "issuer": "selfsigned",
             "certificate_pem": None,
@@ -173,6 +187,45 @@ def test_a_remote_database_names_its_clients() -> None:
     assert site["database"]["client_hosts"] == ["10.0.0.%", "web1"]
 
 
+def test_postgresql_matches_its_clients_by_address() -> None:
+    clients = ["localhost", "10.0.0.5", "10.0.0.0/24", "fd00::/64"]
+    assert only(postgresql(host="10.0.0.2", client_hosts=clients))["database"] == {
+        "engine": "postgresql",
+        "name": "shop",
+        "user": "shop",
+        "password": SECRET,
+        "host": "10.0.0.2",
+        "client_hosts": clients,
+    }
+
+
+def test_a_cache_is_on_the_same_host_and_for_nothing_else_unless_told() -> None:
+    assert only(redis())["cache"] == {
+        "engine": "redis",
+        "password": SECRET,
+        "host": "localhost",
+        "sessions": False,
+        "queue": False,
+    }
+    assert only(memcached())["cache"]["password"] is None
+
+
+def test_variables_are_only_for_sites_that_ask() -> None:
+    def env(**keys: Any) -> Any:
+        return only(php(**keys))["php"]["env"]
+
+    assert (env(), env(php={"env": False}), env(php={"env": True}), env(php={"env": {}})) == (None, None, {}, {})
+    assert env(php={"env": {"APP_ENV": "production", "APP_DEBUG": False, "N": 3}}) == {
+        "APP_ENV": "production",
+        "APP_DEBUG": "false",
+        "N": "3",
+    }
+
+
+def test_a_password_may_begin_with_a_dollar_where_it_goes_into_no_variable() -> None:
+    assert only(redis(password=f"${SECRET}"))["cache"]["password"] == f"${SECRET}"
+
+
 def test_what_the_user_wrote_is_left_alone() -> None:
     sites = [wordpress(nginx={"upload_paths": ["/files/"]}), php(php={"settings": {"a.b": 1}, "extensions": ["gd"]})]
     before = copy.deepcopy(sites)
@@ -217,7 +270,7 @@ BAD: list[tuple[Any, str]] = [
     ),
     ([proxy(proxy={"adress": "http://a"})], "unknown key proxy.adress; known keys are timeout_seconds, url."),
     ([wordpress(blog={"tilte": "x"})], "unknown key wordpress.tilte; did you mean wordpress.title?"),
-    ([php(zzz=1)], "unknown key zzz; known keys are app, database, domains"),
+    ([php(zzz=1)], "unknown key zzz; known keys are app, cache, database"),
     ([php(**{"1": 1})], "unknown key 1; known keys are"),
     # types
     ([php(name=7)], "name is 7, but must be a string (quote it)."),
@@ -301,7 +354,7 @@ BAD: list[tuple[Any, str]] = [
         [php(database={"password": f"{SECRET}\n"})],
         "database.password contains a control character; use printable characters only.",
     ),
-    ([wordpress(database={"engine": "oracle"})], "database.engine is 'oracle', but must be one of mariadb."),
+    ([wordpress(database={"engine": "oracle"})], "database.engine is 'oracle', but must be one of mariadb, postgresql."),
     ([wordpress(database={"name": "a-b"})], "database.name is 'a-b', which cannot be used; use up to 64 letters"),
     ([wordpress(database={"name": "mysql"})], "database.name 'mysql' belongs to the server; choose another name."),
     ([wordpress(database={"user": "root"})], "database.user 'root' is an administrator of the server; choose another name."),
@@ -311,6 +364,54 @@ BAD: list[tuple[Any, str]] = [
         [wordpress(database={"client_hosts": ["a b"]})],
         "database.client_hosts contains 'a b'; use host names, addresses or a.b.c.%.",
     ),
+    (
+        [wordpress(database={"engine": "postgresql"})],
+        "database.engine is 'postgresql', but WordPress needs mariadb; remove database.engine.",
+    ),
+    ([postgresql(name="a" * 64)], "database.name is 'aaaaaaaa"),
+    ([postgresql(name="template1")], "database.name 'template1' belongs to the server; choose another name."),
+    ([postgresql(user="postgres")], "database.user 'postgres' is an administrator of the server; choose another name."),
+    ([postgresql(user="pg_x")], "database.user 'pg_x' is an administrator of the server"),
+    ([php(name="public", database={"engine": "postgresql", "password": SECRET})], "database.user 'public' is an administrator"),
+    (
+        [postgresql(host="db", client_hosts=["10.0.0.%"])],
+        "database.client_hosts contains '10.0.0.%', which PostgreSQL cannot match; use localhost, an address or a network",
+    ),
+    ([postgresql(client_hosts=["10.0.0.1/24"])], "which PostgreSQL cannot match"),
+    # cache
+    ([php(cache={})], "cache.engine is missing; write redis or memcached, or remove cache."),
+    ([php(cache={"engine": "apcu"})], "cache.engine is 'apcu', but must be one of redis, memcached."),
+    ([php(cache={"engine": "redis"})], "cache.password is missing; set it, best from a vault."),
+    ([redis(password="change-me-7")], "cache.password is still the example's; choose one of your own, best in a vault."),
+    ([redis(password=f"{SECRET}\t")], "cache.password contains a control character; use printable characters only."),
+    ([redis(host="a b")], "cache.host is 'a b', which cannot be used; use a host name or an address."),
+    ([redis(sesions=True)], "unknown key cache.sesions; did you mean cache.sessions?"),
+    (
+        [php(kind="static", cache={"engine": "memcached"})],
+        "cache is set, but the site is of kind static without an app; remove cache.",
+    ),
+    ([{**redis(), "name": "default"}], "name 'default' is that of Redis' own account; choose another name, or remove cache."),
+    (
+        [memcached(password=SECRET)],
+        "cache.password is set, but memcached has no accounts; use redis, or remove cache.password.",
+    ),
+    (
+        [memcached(sessions=True)],
+        "cache.sessions is set, but memcached has no accounts, so that other sites could read them; use redis",
+    ),
+    ([memcached(queue=True)], "cache.queue is set, but memcached forgets what it holds; use redis, or remove cache.queue."),
+    # environment
+    ([php(php={"env": "x"})], "php.env is not shown, but must be true, or a dictionary of variables."),
+    ([wordpress(php={"env": True})], "php.env is set, but WordPress reads its own wp-config.php; remove php.env."),
+    ([php(php={"env": {"A-B": SECRET}})], "php.env has a variable 'A-B'; use letters, digits and _ in its name."),
+    ([php(php={"env": {"A": f"{SECRET}\n"}})], "php.env gives A a value that is no printable text on one line"),
+    ([php(php={"env": {"A": [SECRET]}})], "php.env gives A a value that is no printable text on one line"),
+    (
+        [php(php={"env": {"A": f"${SECRET}"}})],
+        "php.env.A begins with $, which PHP-FPM cannot hand on by php.env; choose another, or remove php.env.",
+    ),
+    ([php(php={"env": True}, database={"password": f"${SECRET}"})], "database.password begins with $"),
+    ([redis(password=f"${SECRET}") | {"php": {"env": {}}}], "cache.password begins with $"),
     # tls
     ([php(tls={"issuer": "pigeon"})], "tls.issuer is 'pigeon', but must be one of"),
     ([php(tls={"issuer": "files", "key_pem": KEY})], "tls.certificate_pem holds no PEM text, but tls.issuer is 'files'"),
@@ -355,6 +456,7 @@ def test_refuses_with_one_sentence_that_names_key_value_and_remedy(sites: Any, s
 
 SECRET_KEYS = [
     ("database", "password"),
+    ("cache", "password"),
     ("wordpress", "admin_password"),
     ("tls", "key_pem"),
 ]
@@ -370,7 +472,7 @@ def test_a_secret_of_the_wrong_type_is_not_shown(table: str, key: str, value: An
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("table", ["database", "wordpress", "tls"])
+@pytest.mark.parametrize("table", ["database", "cache", "wordpress", "tls"])
 @pytest.mark.parametrize("value", [[{"password": SECRET}], SECRET])
 def test_a_table_of_the_wrong_type_does_not_show_the_secrets_in_it(table: str, value: Any) -> None:
     with pytest.raises(SiteError) as caught:
@@ -396,7 +498,9 @@ def _leaves(table: dict[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple[t
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"), _leaves(SITE_KEYS), ids=lambda value: ".".join(value) if isinstance(value, tuple) else ""
+    ("path", "expected"),
+    _leaves(SITE_KEYS),
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) and isinstance(value[0], str) else "",
 )
 def test_every_key_refuses_null_by_its_dotted_name(path: tuple[str, ...], expected: Any) -> None:
     site: dict[str, Any] = {"name": "shop", "domains": ["shop.example.org"]}
