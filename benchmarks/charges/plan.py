@@ -32,7 +32,7 @@ Path(f"{base}-postgresql.conf").write_text(
         for name, value in plan["postgresql"].items()
     )
 )
-redis = {name.replace("_", "-"): value for name, value in plan["redis"].items()}
+redis = {name.replace("_", "-"): value for name, value in plan["redis"]["instances"]["cache"].items()}
 # What is pushed out is not what is measured.
 redis |= {"maxmemory-policy": "allkeys-lru", "appendonly": "yes", "save": '""'}
 Path(f"{base}-redis.conf").write_text("".join(f"{name} {value}\n" for name, value in redis.items()))

@@ -46,7 +46,8 @@ DOCUMENTATION = r"""
           C(postgresql): C(shared_buffers_mb), C(work_mem_kb), C(max_connections), C(extra_clients), C(workload) (C(web),
           C(oltp), C(olap)), C(version).
         - >-
-          C(redis): C(maxmemory_mb), C(maxclients), C(extra_clients), C(use) (C(cache), C(session), C(queue)), C(persistent).
+          C(redis): C(instances), a list with C(name), C(use) (C(cache), C(session), C(queue)), C(maxmemory_mb), C(maxclients),
+          C(extra_clients) and C(persistent); or these without a list for one instance, which is named C(cache).
         - >-
           C(memcached): C(memory_mb), C(max_connections), C(extra_clients).
       type: raw

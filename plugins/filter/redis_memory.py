@@ -45,7 +45,8 @@ from ansible_collections.lemp.stack.plugins.plugin_utils._plan import view
 
 
 def redis_memory(facts: Mapping[str, Any], services: Any = None, **inputs: Any) -> dict[str, Any]:
-    result: dict[str, Any] = view(facts, "redis", services, inputs)["redis"]
+    # A host of several instances is for filter plan; a pinned input beside them is refused there.
+    result: dict[str, Any] = next(iter(view(facts, "redis", services, inputs)["redis"]["instances"].values()))
     return result
 
 

@@ -24,6 +24,7 @@ SERVICES = {
     "php*-fpm.service": "php_fpm",
     "mariadb.service": "mariadb",
     "postgresql*.service": "postgresql",
+    "lemp-redis@*.service": "redis",
     "redis-server.service": "redis",
     "memcached.service": "memcached",
 }

@@ -251,6 +251,8 @@ def _place(key: str) -> tuple[str, str, str]:
         return owner.partition("@")[0], f"Limits of unit {owner}", name
     if head == "php_fpm" and rest.startswith("pools.") and owner:
         return head, f"Pool {owner}", name
+    if head == "redis" and rest.startswith("instances."):
+        return head, f"Instance {owner.removeprefix('instances.')}", name
     if head == "opcache":
         return "php_fpm", "OPcache", rest
     return head, "", rest or head

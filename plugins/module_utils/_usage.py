@@ -29,6 +29,7 @@ UNITS = (
     "php*-fpm.service",
     "mariadb.service",
     "postgresql*.service",
+    "lemp-redis@*.service",
     "redis-server.service",
     "memcached.service",
 )

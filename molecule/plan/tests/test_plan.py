@@ -102,7 +102,8 @@ def test_postgresql_runs_with_every_planned_value(host, plan):
 
 
 def test_redis_runs_with_every_planned_value(host, plan):
-    values = {name.replace("_", "-"): value for name, value in plan["redis"].items()}
+    planned = plan["redis"]["instances"]["cache"]
+    values = {name.replace("_", "-"): value for name, value in planned.items()}
     host.check_output("cp -p /etc/redis/redis.conf /etc/redis/redis.conf.kept")
     write(host, "/etc/redis/test.conf", [f"{name} {value}" for name, value in values.items()])
     host.check_output("chmod 644 /etc/redis/test.conf; echo 'include /etc/redis/test.conf' >> /etc/redis/redis.conf")

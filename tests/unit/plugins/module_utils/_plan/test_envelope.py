@@ -306,7 +306,9 @@ def differences() -> list[Difference]:
     for (service, variable), span in SPANS.items():
         for gb in HOSTS:
             unit = MIB if variable in SIZES else 1
-            ours, anchors = plan_of(service, gb)[service][variable] / unit, [value / unit for value in span(gb)]
+            values = plan_of(service, gb)[service]
+            ours = values.get("instances", {"cache": values})["cache"][variable] / unit
+            anchors = [value / unit for value in span(gb)]
             # PostgreSQL's sizes are whole kB.
             if not min(anchors) - 1 / KIB <= ours <= max(anchors) + 1 / KIB:
                 found.append(Difference(f"{service}.{variable}", f"{gb} GB", ours, min(anchors), max(anchors)))

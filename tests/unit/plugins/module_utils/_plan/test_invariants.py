@@ -93,6 +93,12 @@ class Scenario(NamedTuple):
     def pools(self) -> list[dict[str, Any]]:
         return self.inputs("php_fpm").get("pools") or [{"name": "www"}]
 
+    @property
+    def stores(self) -> dict[str, dict[str, Any]]:
+        """What is said of each instance of Redis, by name."""
+        given_values = self.inputs("redis")
+        return {item["name"]: item for item in given_values.get("instances") or [{"name": "cache", **given_values}]}
+
 
 # A size where the reserve's ladder bends, or anything from a small virtual machine to 1 TB; not always whole megabytes.
 sizes = st.builds(
@@ -214,12 +220,18 @@ postgresql_pins = st.builds(
     ),
     st.sampled_from([None, *(str(major) for major in range(13, 19))]),
 )
-redis_pins = pins(
+store_pins = pins(
     maxmemory_mb=mostly(st.integers(16, 512), st.integers(1, 65536)),
     maxclients=mostly(st.integers(64, 10000), st.integers(1, 100000)),
     extra_clients=st.integers(0, 100),
     use=st.sampled_from(["cache", "session", "queue"]),
     persistent=st.booleans(),
+)
+redis_pins = st.one_of(
+    store_pins,
+    st.lists(store_pins, min_size=1, max_size=4).map(
+        lambda items: {"instances": [{"name": f"store{index}", **item} for index, item in enumerate(items)]}
+    ),
 )
 memcached_pins = pins(
     memory_mb=mostly(st.integers(16, 512), st.integers(1, 65536)),
@@ -544,7 +556,7 @@ def i07_slack(plan: Mapping[str, Any]) -> int:
         slack += 3 * (16 * MIB + 2 * values["work_mem"]) + values["shared_buffers"] // 14 + 9 * MIB
         slack += (values["max_connections"] + values["max_parallel_workers"]) * values["work_mem"] // 4
     if "redis" in plan:
-        slack += plan["redis"]["maxmemory"] * 5 // 32
+        slack += sum(values["maxmemory"] for values in plan["redis"]["instances"].values()) * 5 // 32
     if "memcached" in plan:
         slack += plan["memcached"]["memory_mb"] * MIB // 14
     if "nginx" in plan:
@@ -598,17 +610,23 @@ def test_i09_the_kernel_keeps_most_of_the_memory_from_shared_buffers(scenario: S
 def test_i09_caches_leave_php_a_fifth(scenario: Scenario) -> None:
     """Of what the plan decides: what is pinned stands, and what is not pinned then stays at its floor."""
     plan = feasible(scenario)
-    pinned = {"innodb_buffer_pool_size_mb", "shared_buffers_mb", "maxmemory_mb", "memory_mb"}
+    pinned = {"innodb_buffer_pool_size_mb", "shared_buffers_mb", "memory_mb"}
     assume(not any(pinned & set(scenario.inputs(name)) for name in plan["services"]))
-    store = plan.get("redis")
+    assume("redis" not in plan or not any("maxmemory_mb" in store for store in scenario.stores.values()))
     cached = plan.get("mariadb", {}).get("innodb_buffer_pool_size", 0) + plan.get("postgresql", {}).get("shared_buffers", 0)
-    cached += store["maxmemory"] * Fraction(5, 4) * (2 if persists(scenario) else 1) if store else 0
-    assert cached <= Fraction(4, 5) * plan["budget"]["available"]
+    assert cached + sum(stored(plan, scenario).values()) <= Fraction(4, 5) * plan["budget"]["available"]
 
 
-def persists(scenario: Scenario) -> bool:
-    given_values = scenario.inputs("redis")
-    return bool(given_values.get("persistent", given_values.get("use", "cache") != "cache"))
+def persists(store: Mapping[str, Any]) -> bool:
+    return bool(store.get("persistent", store.get("use", "cache") != "cache"))
+
+
+def stored(plan: Mapping[str, Any], scenario: Scenario) -> dict[str, Fraction]:
+    """Bytes of each instance of Redis: fragmentation, and the copy that a fork makes."""
+    return {
+        name: values["maxmemory"] * Fraction(5, 4) * (2 if persists(scenario.stores[name]) else 1)
+        for name, values in plan.get("redis", {}).get("instances", {}).items()
+    }
 
 
 @skipping
@@ -637,10 +655,13 @@ def test_i11_postgresql_is_charged_maintenance_and_every_autovacuum_worker(scena
 @given(scenarios("redis"))
 def test_i12_redis_is_charged_fragmentation_and_the_copy_that_a_fork_makes(scenario: Scenario) -> None:
     plan = feasible(scenario)
-    values = plan["redis"]
-    assert values["maxmemory"] * Fraction(5, 4) * (2 if persists(scenario) else 1) <= charge(plan, "redis")
-    use = scenario.inputs("redis").get("use", "cache")
-    assert (values["maxmemory_policy"] == "noeviction") is (use == "queue")
+    instances = plan["redis"]["instances"]
+    assert instances.keys() == scenario.stores.keys()
+    sizes = stored(plan, scenario)
+    assert sum(sizes.values()) <= charge(plan, "redis")
+    for name, store in scenario.stores.items():
+        assert sizes[name] <= plan["limits"][f"redis@{name}"]["MemoryMax"], name
+        assert (instances[name]["maxmemory_policy"] == "noeviction") is (store.get("use") == "queue"), name
 
 
 @skipping
@@ -728,10 +749,16 @@ def test_i17_every_worker_and_extra_client_finds_a_connection_and_an_administrat
 @example(on(8192, 4, {"memcached": {"extra_clients": 2000}}, kernel={"nofile": 1024}))
 def test_i18_redis_and_memcached_serve_every_worker_and_may_open_a_file_for_each(scenario: Scenario) -> None:
     plan = feasible(scenario)
-    for name, key, reserved in (("redis", "maxclients", 32), ("memcached", "max_connections", 16)):
-        if name in plan:
-            assert plan[name][key] >= workers(plan) + scenario.inputs(name).get("extra_clients", 0)
-            assert plan["limits"][name]["LimitNOFILE"] >= plan[name][key] + reserved
+    served = []
+    if "redis" in plan:
+        for name, store in scenario.stores.items():
+            served.append((f"redis@{name}", plan["redis"]["instances"][name]["maxclients"], store.get("extra_clients", 0), 32))
+    if "memcached" in plan:
+        extra = scenario.inputs("memcached").get("extra_clients", 0)
+        served.append(("memcached", plan["memcached"]["max_connections"], extra, 16))
+    for unit, clients, extra, reserved in served:
+        assert clients >= workers(plan) + extra, unit
+        assert plan["limits"][unit]["LimitNOFILE"] >= clients + reserved, unit
 
 
 @skipping
@@ -779,7 +806,8 @@ def test_i21_no_unit_may_open_more_files_than_programs_can_count(scenario: Scena
 def test_i22_the_kernel_queues_what_every_service_asks_for(scenario: Scenario) -> None:
     plan = feasible(scenario)
     assume(plan["services"])
-    asked = [511, plan.get("php_fpm", {}).get("listen_backlog", 0), plan.get("redis", {}).get("tcp_backlog", 0)]
+    asked = [511, plan.get("php_fpm", {}).get("listen_backlog", 0)]
+    asked += [values["tcp_backlog"] for values in plan.get("redis", {}).get("instances", {}).values()]
     assert plan["sysctl"]["net.core.somaxconn"] >= max(asked)
     assert plan["sysctl"]["net.ipv4.tcp_max_syn_backlog"] >= max(asked)
 
@@ -855,17 +883,18 @@ def test_i27_a_reload_waits_for_requests_and_systemd_waits_for_the_reload(scenar
     st.integers(300, 40000),
     st.booleans(),
     st.sampled_from(["web", "oltp", "olap"]),
-    st.sampled_from(["cache", "queue"]),
+    st.lists(st.sampled_from(["cache", "session", "queue"]), min_size=1, max_size=3),
     st.sets(st.sampled_from(sorted(DIRECTORIES)), min_size=1),
 )
 def test_i30_logs_leave_every_disk_two_fifths_free(
-    disk_mb: int, is_one_disk: bool, workload: str, use: str, names: set[str]
+    disk_mb: int, is_one_disk: bool, workload: str, uses: list[str], names: set[str]
 ) -> None:
     found = {
         path: {"kind": "ssd", "device": "8:1" if is_one_disk else path, "size_bytes": disk_mb * MIB}
         for path in DIRECTORIES.values()
     }
-    inputs = {"mariadb": {}, "postgresql": {"workload": workload}, "redis": {"use": use}}
+    stores = [{"name": f"store{index}", "use": use} for index, use in enumerate(uses)]
+    inputs = {"mariadb": {}, "postgresql": {"workload": workload}, "redis": {"instances": stores}}
     scenario = on(65536, 4, {name: inputs[name] for name in names}, disks=found)
     plan = feasible(scenario)
     disks_by_device: dict[str, list[int]] = {}
@@ -879,7 +908,11 @@ def test_i30_logs_leave_every_disk_two_fifths_free(
         elif name == "postgresql":
             written = plan[name]["max_wal_size"] + plan[name].get("max_slot_wal_keep_size", 0)
         else:
-            written = 2 * plan[name]["maxmemory"] if persists(scenario) else 0
+            written = sum(
+                2 * values["maxmemory"]
+                for store, values in plan[name]["instances"].items()
+                if persists(scenario.stores[store])
+            )
         disks_by_device.setdefault(f"{found.get('device')} {size}", [size]).append(written)
     for size, *written in disks_by_device.values():
         assert sum(written) <= Fraction(3, 5) * size
@@ -953,7 +986,7 @@ def test_i32_buffers_and_huge_pages_follow_the_kernels_pages(scenario: Scenario)
 def test_i33_overcommitting_is_asked_for_only_where_redis_writes_its_data(scenario: Scenario) -> None:
     plan = feasible(scenario)
     asked = plan["sysctl"].get("vm.overcommit_memory") if plan["services"] else None
-    assert asked == (int(persists(scenario)) if "redis" in plan else None)
+    assert asked == (int(any(persists(store) for store in scenario.stores.values())) if "redis" in plan else None)
 
 
 # The plan itself
@@ -1015,8 +1048,6 @@ PINNED_VALUES = {
     ("postgresql", "shared_buffers_mb"): ("shared_buffers", MIB),
     ("postgresql", "work_mem_kb"): ("work_mem", KIB),
     ("postgresql", "max_connections"): ("max_connections", 1),
-    ("redis", "maxmemory_mb"): ("maxmemory", MIB),
-    ("redis", "maxclients"): ("maxclients", 1),
     ("memcached", "memory_mb"): ("memory_mb", 1),
     ("memcached", "max_connections"): ("max_connections", 1),
 }
@@ -1031,6 +1062,11 @@ def test_what_is_pinned_stands_and_says_that_the_user_decided(scenario: Scenario
         if name in plan and pin in scenario.inputs(name):
             assert plan[name][variable] == scenario.inputs(name)[pin] * unit, pin
             assert plan["explain"][f"{name}.{variable}"]["bound"] == "user", pin
+    for name, store in scenario.stores.items() if "redis" in plan else []:
+        for pin, variable, unit in (("maxmemory_mb", "maxmemory", MIB), ("maxclients", "maxclients", 1)):
+            if pin in store:
+                assert plan["redis"]["instances"][name][variable] == store[pin] * unit, pin
+                assert plan["explain"][f"redis.instances.{name}.{variable}"]["bound"] == "user", pin
     if "php_fpm" in plan:
         for pool in scenario.pools:
             values = plan["php_fpm"]["pools"][pool["name"]]
@@ -1099,11 +1135,13 @@ def minimal(scenario: Scenario) -> Scenario:
         "php_fpm": {"opcache_memory_mb": php_fpm.OPCACHE_LEAST_MB},
         "mariadb": {"innodb_buffer_pool_size_mb": mariadb.POOL_LEAST // MIB},
         "postgresql": {"shared_buffers_mb": postgresql.BUFFERS_LEAST // MIB},
-        "redis": {"maxmemory_mb": redis.LEAST // MIB},
+        "redis": {} if scenario.inputs("redis").get("instances") else {"maxmemory_mb": redis.LEAST // MIB},
         "memcached": {"memory_mb": memcached.LEAST // MIB},
     }.items():
         if name in services:
             services[name] = {**least, **services[name]}
+    for store in services.get("redis", {}).get("instances") or []:
+        store.setdefault("maxmemory_mb", redis.LEAST // MIB)
     for name, admin in (("mariadb", 10), ("postgresql", 12)):
         if name in services and "php_fpm" not in services:
             clients = admin + services[name].get("extra_clients", 0)
@@ -1227,7 +1265,7 @@ KEYS = {
         *("extra_clients performance_schema version data_size_mb settings".split()),
     ],
     "postgresql": ["shared_buffers_mb", "work_mem_kb", "max_connections", "extra_clients", "version", "workload"],
-    "redis": ["maxmemory_mb", "maxclients", "extra_clients", "use", "persistent", "version"],
+    "redis": ["instances", "maxmemory_mb", "maxclients", "extra_clients", "use", "persistent", "version"],
     "memcached": ["memory_mb", "max_connections", "extra_clients"],
 }
 POOL_KEYS = (
@@ -1261,9 +1299,31 @@ def test_junk_in_a_pool_is_a_value_error(key: str, value: Any) -> None:
         make_plan(FACTS, {"php_fpm": {"pools": [{"name": "shop", key: value}]}, "mariadb": {}})
 
 
+@pytest.mark.parametrize("key", ["name", "use", "maxmemory_mb", "maxclients", "extra_clients", "persistent", "nonsense"])
+@settings(max_examples=30)
+@given(value=junk)
+def test_junk_in_an_instance_is_a_value_error_of_one_sentence(key: str, value: Any) -> None:
+    try:
+        plan = make_plan(FACTS, {"redis": {"instances": [{"name": "store", key: value}]}})
+    except Infeasible:
+        return
+    except ValueError as error:
+        message = str(error)
+        assert key in message, message
+        assert message.endswith("."), message
+        return
+    assert plan["feasible"]
+
+
 @given(junk)
 def test_junk_in_place_of_a_pool_or_of_all_pools_is_a_value_error(value: Any) -> None:
-    for services in ({"php_fpm": {"pools": [value]}}, {"php_fpm": {"pools": value}}, {"php_fpm": value}, {"host": value}):
+    for services in (
+        {"php_fpm": {"pools": [value]}},
+        {"php_fpm": {"pools": value}},
+        {"php_fpm": value},
+        {"redis": {"instances": [value]}},
+        {"host": value},
+    ):
         with suppress(ValueError):
             make_plan(FACTS, services)
 

@@ -18,7 +18,8 @@ def sysctl(services: dict[str, Any], memory_mb: int = 8192, **capacity: Any) -> 
 @pytest.mark.parametrize("service", ["nginx", "php_fpm", "redis", "postgresql"])
 def test_no_backlog_is_cut(service: str) -> None:
     plan = make_plan({"memtotal_mb": 8192, "processor_nproc": 2}, {service: {}})
-    asked = max(511, plan.get("php_fpm", {}).get("listen_backlog", 0), plan.get("redis", {}).get("tcp_backlog", 0))
+    stores = plan.get("redis", {}).get("instances", {}).values()
+    asked = max(511, plan.get("php_fpm", {}).get("listen_backlog", 0), *(values["tcp_backlog"] for values in stores))
     assert min(asked, plan["sysctl"]["net.core.somaxconn"]) == asked
     assert plan["sysctl"]["net.ipv4.tcp_max_syn_backlog"] >= asked
 
@@ -33,6 +34,10 @@ def test_databases_alone_are_not_swapped_out(services: dict[str, Any], swappines
 @pytest.mark.parametrize(("use", "overcommit"), [("cache", 0), ("session", 1), ("queue", 1)])
 def test_a_fork_of_redis_may_promise_memory_twice(use: str, overcommit: int) -> None:
     assert sysctl({"redis": {"use": use}})["vm.overcommit_memory"] == overcommit
+
+
+def test_one_instance_that_forks_is_enough_for_that() -> None:
+    assert sysctl({"redis": {"instances": [{"name": "cache"}, {"name": "queue", "use": "queue"}]}})["vm.overcommit_memory"] == 1
 
 
 def test_without_redis_overcommitting_is_left_to_the_kernel() -> None:
