@@ -16,7 +16,9 @@ Site = Mapping[str, Any]
 LIBRARY = "/usr/local/lib/lemp"
 INSTANCE_FILE = "/etc/lemp/wordpress-{}.conf"
 UNITS = "/etc/systemd/system"
-PROGRAMS = ("wordpress-check.php", "wordpress-install.php")
+PROGRAMS = ("wordpress-check.php", "wordpress-install.php", "wordpress-object-cache.php")
+# What a site's wp-content/object-cache.php leads to.
+OBJECT_CACHE = f"{LIBRARY}/wordpress-object-cache.php"
 UNIT_FILES = ("lemp-wordpress-cron@.service", "lemp-wordpress-cron@.timer")
 
 # Nothing that ends a PHP string in single quotes.
@@ -48,10 +50,10 @@ def plan(sites: Sequence[Site], platform: Mapping[str, Any]) -> dict[str, Any]:
         ``%d``), ``wordpress_packages`` (empty where the platform has no WordPress) and ``wordpress_language_packages``.
     :returns: ``problems`` (one sentence each, without secrets; the rest is only there where this is empty), ``existing``
         (applications whose ``path`` has to be there, with the ``problem`` where it is not), ``wordpress`` (names),
-        ``packages`` (wanted, themes aside), ``theme_directories`` (which get the distribution's themes), inputs of
-        ``lemp.stack.config_tree``, ``instances`` (files that timers read), ``archives`` (each to be unpacked where its
-        ``marker`` is not there), ``probes`` (all paths to look for) and ``tables`` (the input of
-        ``lemp.stack.wordpress_tables``; it holds passwords).
+        ``packages`` (wanted, themes aside), ``theme_directories`` (which get the distribution's themes), ``object_caches``
+        (``path`` of each WordPress' own, and whether one is ``wanted``), inputs of ``lemp.stack.config_tree``, ``instances``
+        (files that timers read), ``archives`` (each to be unpacked where its ``marker`` is not there), ``probes`` (all paths
+        to look for) and ``tables`` (the input of ``lemp.stack.wordpress_tables``; it holds passwords).
     """
     php = platform["php"]
     found = problems(sites, has_package=bool(platform["wordpress_packages"]))
@@ -62,10 +64,16 @@ def plan(sites: Sequence[Site], platform: Mapping[str, Any]) -> dict[str, Any]:
     from_package = [site for site in wordpress if not _is_from_archive(site)]
     existing = [_existing(site) for site in sites if site["recipe"] == "php"]
     archives = [_archive(site) for site in from_archive]
+    caches = [{"path": f"{_content(site)}/object-cache.php", "wanted": bool(site.get("cache"))} for site in wordpress]
     return {
         "problems": [],
         "existing": existing,
-        "probes": [entry["path"] for entry in existing] + [archive["marker"] for archive in archives],
+        "probes": [
+            *(entry["path"] for entry in existing),
+            *(archive["marker"] for archive in archives),
+            *(cache["path"] for cache in caches),
+        ],
+        "object_caches": caches,
         "wordpress": [site["name"] for site in wordpress],
         "packages": _packages(from_package, from_archive, platform),
         "theme_directories": [f"{_content(site)}/themes" for site in from_package],
@@ -93,6 +101,24 @@ def links(directories: Iterable[str], themes: Sequence[str], root: str) -> list[
         for directory in directories
         for theme in themes
     ]
+
+
+def object_caches(caches: Iterable[Mapping[str, Any]], found: Iterable[str]) -> dict[str, Any]:
+    """Which sites' object caches are links to ours, and which are left alone because somebody else put them there.
+
+    :param caches: ``object_caches`` of the plan.
+    :param found: what the probes found: a path, or a link as ``path -> target``.
+    :returns: ``links`` and ``owned`` as input of ``lemp.stack.config_tree``, and paths of ``foreign`` ones where ours is wanted.
+    """
+    listed = list(found)
+    ours = {line.partition(" -> ")[0] for line in listed if line.endswith(f" -> {OBJECT_CACHE}")}
+    taken = {line.partition(" -> ")[0] for line in listed} - ours
+    wanted = [cache["path"] for cache in caches if cache["wanted"]]
+    return {
+        "links": [{"dest": path, "target": OBJECT_CACHE} for path in wanted if path not in taken],
+        "owned": sorted(ours & {cache["path"] for cache in caches}),
+        "foreign": [path for path in wanted if path in taken],
+    }
 
 
 def problems(sites: Sequence[Site], *, has_package: bool = True) -> list[str]:
@@ -137,6 +163,9 @@ def _problem_of_wordpress(site: Site, has_package: bool) -> str | None:
         )
     if _is_from_archive(site) and not (wordpress.get("archive_url") and wordpress.get("archive_checksum")):
         return f"{name} has wordpress.source archive, which needs archive_url and archive_checksum; add what is missing"
+    cache = site.get("cache") or {}
+    if cache.get("engine") == "redis" and not (cache.get("user") and cache.get("password")):
+        return f"cache of {name} is redis, which needs user and password; add what is missing"
     if not re.fullmatch(r"\w{1,32}", _prefix(site), re.ASCII):
         return f"wordpress.table_prefix of {name} is {_prefix(site)}; use up to 32 letters, digits and _"
     return None

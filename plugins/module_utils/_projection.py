@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ._app import OBJECT_CACHE
 from ._plan.model import is_pinned
 from ._plan.timeouts import request_timeouts
 from ._site import DATABASE_PRIVILEGES, ENGINES, Site
 
 SOCKET_ROOT = "/run/php-fpm"
-
-# Role app's, which a site's wp-content links to.
-WORDPRESS_DROP_IN = "/usr/local/lib/lemp/wordpress-object-cache.php"
 
 # By engine: PHP's extension, and what Laravel calls it. Its own mariadb is of version 11 and later, mysql serves all.
 DATABASE_EXTENSIONS = {"mariadb": "mysql", "postgresql": "pgsql"}
@@ -82,7 +80,7 @@ def _php_fpm_pool(site: Site) -> dict[str, Any]:
     paths = [site["home"], site["root"]]
     if site["wordpress"]:
         paths += ["/usr/share/php", "/usr/share/javascript", f"/etc/wordpress/config-{site['domains'][0]}.php"]
-        paths += [WORDPRESS_DROP_IN] if site["cache"] else []
+        paths += [OBJECT_CACHE] if site["cache"] else []
     pool = {
         "name": site["name"],
         "user": site["user"],

@@ -491,10 +491,12 @@ def _cache(where: str, site: Mapping[str, Any], name: str, kind: str, app: str |
         ):
             if given.get(key):
                 raise SiteError(f"{where}: cache.{key} is set, but memcached {reason}; use redis, or remove cache.{key}.")
+    host = _matching(where, given, "cache.host", CACHE_HOST_PATTERN, "localhost", "use a host name or an address")
     return {
         "engine": engine,
         "password": password,
-        "host": _matching(where, given, "cache.host", CACHE_HOST_PATTERN, "localhost", "use a host name or an address"),
+        # Where both are on one host, they meet at a socket.
+        "host": "localhost" if host in ("127.0.0.1", "::1") else host,
         "sessions": given.get("sessions", False),
         "queue": given.get("queue", False),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lemp.stack.plugins.module_utils._app import links, plan, problems, salts
+from ansible_collections.lemp.stack.plugins.module_utils._app import OBJECT_CACHE, links, object_caches, plan, problems, salts
 
 ROOT = "/usr/share/wordpress"
 CHECKSUM = "sha256:" + "0123456789abcdef" * 4
@@ -77,6 +77,10 @@ def test_good_sites_have_no_problem() -> None:
         (site("blog", "wordpress"), "blog has recipe wordpress, which needs wordpress and database; add what is missing."),
         (news(archive_url=None), "news has wordpress.source archive, which needs archive_url and archive_checksum"),
         (blog(wordpress={"table_prefix": "a`b"}), "wordpress.table_prefix of blog is a`b; use up to 32 letters"),
+        (
+            blog(cache={"engine": "redis", "host": "/x", "prefix": "blog:", "user": "blog"}),
+            "cache of blog is redis, which needs user and password; add what is missing.",
+        ),
         (site("docs", user="../x"), "user of docs is ../x; use up to 31 lower-case letters"),
         (site("docs", domain="a/b"), "domain of docs is a/b; use letters, digits"),
         (site("docs", home="srv"), "home of docs is srv; write an absolute path."),
@@ -127,13 +131,18 @@ def test_a_platform_without_a_package_of_wordpress_takes_archives() -> None:
 
 def test_existing_applications_have_to_be_there_and_archives_are_looked_for() -> None:
     made = planned(*ALL)
-    assert made["probes"] == ["/srv/crm/public/.", "/srv/www/news/public/.lemp-0123456789abcdef"]
+    assert made["probes"] == [
+        "/srv/crm/public/.",
+        "/srv/www/news/public/.lemp-0123456789abcdef",
+        "/srv/www/blog/wp-content/object-cache.php",
+        "/srv/www/news/public/wp-content/object-cache.php",
+    ]
     [existing] = made["existing"]
     assert existing["path"] == "/srv/crm/public/."
     assert existing["problem"].startswith(
         "app_sites: crm serves /srv/crm/public, which is no directory on this host; create it"
     )
-    assert planned(blog(), site("docs"))["probes"] == []
+    assert planned(site("docs"))["probes"] == []
 
 
 # Paths
@@ -178,6 +187,37 @@ def test_the_package_brings_its_themes_by_links() -> None:
         for name in ("one", "two")
     ]
     assert links(directories, [], ROOT) == []
+
+
+CACHE = {"engine": "redis", "host": "/x", "prefix": "blog:", "user": "blog", "password": "cache-secret"}
+
+
+def test_only_wordpress_with_a_cache_wants_an_object_cache() -> None:
+    assert planned(blog(cache=CACHE), news(), site("docs"))["object_caches"] == [
+        {"path": "/srv/www/blog/wp-content/object-cache.php", "wanted": True},
+        {"path": "/srv/www/news/public/wp-content/object-cache.php", "wanted": False},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "links", "owned", "foreign"),
+    [
+        ([], ["/a"], [], []),
+        ([f"/a -> {OBJECT_CACHE}", f"/b -> {OBJECT_CACHE}", f"/c -> {OBJECT_CACHE}"], ["/a"], ["/a", "/b"], []),
+        (["/a", "/b"], [], [], ["/a"]),
+        (["/a -> /srv/other.php", "/b -> /srv/other.php"], [], [], ["/a"]),
+    ],
+    ids=["bare host", "both had one", "files of others", "links of others"],
+)
+def test_object_caches_of_others_are_left_alone(
+    found: list[str], links: list[str], owned: list[str], foreign: list[str]
+) -> None:
+    made = object_caches([{"path": "/a", "wanted": True}, {"path": "/b", "wanted": False}], found)
+    assert made == {
+        "links": [{"dest": path, "target": OBJECT_CACHE} for path in links],
+        "owned": owned,
+        "foreign": foreign,
+    }
 
 
 def test_secrets_are_for_the_site_alone_and_never_shown() -> None:
@@ -229,6 +269,7 @@ def test_without_wordpress_nothing_of_it_is_set_up() -> None:
         "wordpress",
         "packages",
         "theme_directories",
+        "object_caches",
         "files",
         "instances",
         "validators",

@@ -243,7 +243,7 @@ def test_wordpress_is_told_its_own_cache() -> None:
     }
     assert "cache" not in shop and "cache" not in feed
     [pool] = projection.php_fpm_pools(complete(TIERED[1:2]))
-    assert projection.WORDPRESS_DROP_IN in pool["open_basedir"]
+    assert projection.OBJECT_CACHE in pool["open_basedir"]
 
 
 @pytest.mark.parametrize("groups", [["web", "database", "cache"], ["cache"]])
