@@ -25,27 +25,38 @@ DOCUMENTATION = r"""
       type: list
       elements: dict
       required: true
-  positional: _input, databases, users
+    roles:
+      description: The input C(mariadb_roles) of the role.
+      type: list
+      elements: dict
+      default: []
+      version_added: 0.5.0
+    collation:
+      description: The input C(mariadb_collation) of the role.
+      type: str
+      default: utf8mb4_unicode_520_ci
+      version_added: 0.5.0
+  positional: _input, databases, users, roles, collation
 """
 
 EXAMPLES = r"""
 - name: Show that a database is missing
   ansible.builtin.debug:
-    msg: "{{ [[], [], [], [], [], [], []] | lemp.stack.mariadb_due(['shop'], []) }}"
+    msg: "{{ [[], [], [], [], [], [], [], [], [], []] | lemp.stack.mariadb_due(['shop'], []) }}"
 """
 
 RETURN = r"""
   _value:
     description: >-
-      C(statements) to execute first, missing C(databases), C(accounts) as arguments of C(ansible.mariadb.mariadb_user), which
-      hold passwords, and C(report), all of it in words and without a secret.
+      Statements in the order in which to execute them, C(statements), C(secrets), which hold hashes of passwords, and
+      C(rights), and C(report), all of it in words and without a secret.
     type: dict
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.lemp.stack.plugins.module_utils._mariadb import due
+from ansible_collections.lemp.stack.plugins.module_utils._mariadb_server import due
 from ansible_collections.lemp.stack.plugins.plugin_utils._filter import translate_errors
 
 

@@ -14,23 +14,18 @@ DOCUMENTATION = r"""
       type: list
       elements: list
       required: true
-    planned:
-      description: What P(lemp.stack.plan#filter) says about C(mariadb).
+    wanted:
+      description: Value by variable, sizes in bytes. Those that the statements did not ask for are left out.
       type: dict
       required: true
-    bind_address:
-      description: The input C(mariadb_bind_address) of the role.
-      type: str
-      required: true
-  positional: _input, planned, bind_address
+  positional: _input, wanted
 """
 
 EXAMPLES = r"""
 - name: Show that a server listens where it should not
   ansible.builtin.debug:
     msg: >-
-      {{ [[{'innodb_buffer_pool_size': 1, 'max_connections': 30, 'bind_address': '0.0.0.0'}]]
-         | lemp.stack.mariadb_overridden({'innodb_buffer_pool_size': 1, 'max_connections': 30}, '127.0.0.1') }}
+      {{ [[{'name': 'bind_address', 'value': '0.0.0.0'}]] | lemp.stack.mariadb_overridden({'bind_address': '127.0.0.1'}) }}
 """
 
 RETURN = r"""
@@ -43,7 +38,7 @@ RETURN = r"""
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.lemp.stack.plugins.module_utils._mariadb import overridden
+from ansible_collections.lemp.stack.plugins.module_utils._mariadb_server import overridden
 from ansible_collections.lemp.stack.plugins.plugin_utils._filter import translate_errors
 
 

@@ -14,12 +14,24 @@ DOCUMENTATION = r"""
       description: Inputs of role P(lemp.stack.mariadb#role) by name; one that is absent is not judged.
       type: dict
       required: true
+    versions:
+      description: >-
+        Lines that say what is on the host, C(Data: 10.11.6-MariaDB), C(mariadbd  Ver 11.8.3-MariaDB) and
+        C(Candidate: 11.8.3); without them no version is judged.
+      type: str
+      default: ""
+      version_added: 0.5.0
+  positional: _input, versions
 """
 
 EXAMPLES = r"""
 - name: Show what is wrong with a port
   ansible.builtin.debug:
     msg: "{{ {'mariadb_port': 70000} | lemp.stack.mariadb_problems }}"
+
+- name: Show that data are newer than the server
+  ansible.builtin.debug:
+    msg: "{{ {} | lemp.stack.mariadb_problems('mariadbd  Ver 10.11.6-MariaDB\nData: 11.8.3-MariaDB') }}"
 """
 
 RETURN = r"""

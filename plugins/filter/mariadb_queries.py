@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
   author: lemp.stack authors
   description:
     - >-
-      The statements read what installations leave open, the databases, and for the wanted accounts how they log in and what
-      they may do. They change nothing.
+      The statements read what installations leave open, the databases, and for the wanted accounts and roles how they log in
+      and what they may do, which databases are to be filled, and with what values the server runs. They change nothing.
     - Their rows hold password hashes; a task that executes them needs C(no_log).
   options:
     _input:
@@ -17,6 +17,24 @@ DOCUMENTATION = r"""
       type: list
       elements: dict
       required: true
+    roles:
+      description: The input C(mariadb_roles) of the role.
+      type: list
+      elements: dict
+      default: []
+      version_added: 0.5.0
+    imports:
+      description: The input C(mariadb_imports) of the role.
+      type: list
+      elements: dict
+      default: []
+      version_added: 0.5.0
+    variables:
+      description: Server variables whose running values are to be read, a list or a dictionary's keys.
+      type: raw
+      default: []
+      version_added: 0.5.0
+  positional: _input, roles, imports, variables
 """
 
 EXAMPLES = r"""
@@ -35,7 +53,7 @@ RETURN = r"""
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.lemp.stack.plugins.module_utils._mariadb import queries
+from ansible_collections.lemp.stack.plugins.module_utils._mariadb_server import queries
 from ansible_collections.lemp.stack.plugins.plugin_utils._filter import translate_errors
 
 

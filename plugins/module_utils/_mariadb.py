@@ -1,33 +1,52 @@
 # GNU General Public License v3.0+ (see LICENSE)
-"""Decisions about MariaDB: what is wrong with the inputs, and what differs between a server and what is wanted of it."""
+"""What is wrong with the inputs of role mariadb, and with the versions that are on the host."""
 
 from __future__ import annotations
 
-import hashlib
+import ipaddress
+import itertools
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-Row = Mapping[str, Any]
-Scopes = dict[str, frozenset[str]]
-
-# What can be granted on a database since MariaDB 10.6. GRANT OPTION is left out: an application passes no rights on.
+EVERYTHING = frozenset({"ALL"})
+GRANT_OPTION = "GRANT OPTION"
+# In place of a database: the whole server.
+SERVER_WIDE = "*"
+# Rights by bit of the field access in mysql.global_priv, named as SHOW GRANTS names them.
+# Source: https://github.com/MariaDB/server/blob/11.8/sql/privilege.h
+GLOBAL_BITS = (
+    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "SHUTDOWN", "PROCESS", "FILE", GRANT_OPTION,
+    "REFERENCES", "INDEX", "ALTER", "SHOW DATABASES", "SUPER", "CREATE TEMPORARY TABLES", "LOCK TABLES", "EXECUTE",
+    "REPLICATION SLAVE", "BINLOG MONITOR", "CREATE VIEW", "SHOW VIEW", "CREATE ROUTINE", "ALTER ROUTINE", "CREATE USER",
+    "EVENT", "TRIGGER", "CREATE TABLESPACE", "DELETE HISTORY", "SET USER", "FEDERATED ADMIN", "CONNECTION ADMIN",
+    "READ_ONLY ADMIN", "REPLICATION SLAVE ADMIN", "REPLICATION MASTER ADMIN", "BINLOG ADMIN", "BINLOG REPLAY",
+    "SLAVE MONITOR", "SHOW CREATE ROUTINE",
+)  # fmt: skip
+# What can be granted on a database. GRANT OPTION is left out: an application passes no rights on.
 RIGHTS = (
     "ALL", "ALL PRIVILEGES", "ALTER", "ALTER ROUTINE", "CREATE", "CREATE ROUTINE", "CREATE TEMPORARY TABLES", "CREATE VIEW",
     "DELETE", "DELETE HISTORY", "DROP", "EVENT", "EXECUTE", "INDEX", "INSERT", "LOCK TABLES", "REFERENCES", "SELECT",
-    "SHOW VIEW", "TRIGGER", "UPDATE",
+    "SHOW CREATE ROUTINE", "SHOW VIEW", "TRIGGER", "UPDATE",
 )  # fmt: skip
-EVERYTHING = frozenset({"ALL"})
-GRANT_OPTION = "GRANT OPTION"
+GLOBAL_RIGHTS = tuple(sorted({*RIGHTS, *GLOBAL_BITS, "REPLICATION CLIENT"} - {GRANT_OPTION}))
+_CANONICAL = {"ALL PRIVILEGES": "ALL", "REPLICATION CLIENT": "BINLOG MONITOR"}
+# Source: https://mariadb.com/docs/server/reference/sql-statements/account-management-sql-statements/grant
+RIGHTS_SINCE = {"SHOW CREATE ROUTINE": (11, 3)}
+# The oldest server whose names of variables and rights are known here.
+OLDEST = (10, 5)
 RESERVED_DATABASES = ("information_schema", "mysql", "performance_schema", "sys", "test")
 RESERVED_USERS = ("mariadb.sys", "mysql", "public", "root")
+PLUGINS = ("mysql_native_password", "ed25519", "unix_socket")
 
 # Set through inputs of their own, which the plan, the firewall rules and the checks read.
 OWN_VARIABLES = frozenset(
     """
-    bind_address port skip_name_resolve character_set_server collation_server innodb_buffer_pool_size innodb_log_file_size
+    bind_address port skip_name_resolve event_scheduler log_bin server_id binlog_expire_logs_seconds
+    max_binlog_total_size ssl_cert ssl_key ssl_ca require_secure_transport tls_version character_set_server collation_server innodb_buffer_pool_size innodb_log_file_size
     max_connections table_open_cache max_heap_table_size tmp_table_size sort_buffer_size join_buffer_size read_buffer_size
     read_rnd_buffer_size thread_stack binlog_cache_size performance_schema slow_query_log_file log_slow_query_file
     long_query_time log_slow_query_time socket datadir
@@ -38,6 +57,8 @@ OWN_VARIABLES = frozenset(
 BOUNDS: dict[str, tuple[int, int]] = {
     "mariadb_port": (1, 65535),
     "mariadb_slow_query_time_seconds": (0, 31536000),
+    # 99 days: binlog_expire_logs_seconds ends at 8553600.
+    "mariadb_binlog_expire_days": (1, 99),
 }
 # 0 leaves these to the plan.
 PLANNED_BOUNDS: dict[str, tuple[int, int]] = {
@@ -56,20 +77,29 @@ PLANNED_BOUNDS: dict[str, tuple[int, int]] = {
 }
 
 
-def problems(inputs: Mapping[str, Any]) -> list[str]:
+def problems(inputs: Mapping[str, Any], versions: str = "") -> list[str]:
     """What is wrong with role mariadb's inputs, one sentence each; a password is never part of one.
 
     :param inputs: public inputs of the role by name; one that is absent is not judged.
+    :param versions: lines that say what is on the host: ``Data: 10.11.6-MariaDB`` as the data directory says,
+        ``mariadbd  Ver 11.8.3-MariaDB`` as the server says, ``Candidate: 1:11.8.3`` as the package manager says.
     """
     databases = [str(name) for name in inputs.get("mariadb_databases") or []]
     users: Sequence[Mapping[str, Any]] = inputs.get("mariadb_users") or []
+    roles: Sequence[Mapping[str, Any]] = inputs.get("mariadb_roles") or []
     found = [
         *_odd_databases(databases),
         *_odd_users(users),
-        *_odd_rights(users, databases),
+        *_odd_passwords(users),
+        *_odd_roles(users, roles),
+        *_odd_rights(users, databases, "mariadb_users", versions),
+        *_odd_rights(roles, databases, "mariadb_roles", versions),
         *_unmatched_hosts(users, bool(inputs.get("mariadb_skip_name_resolve"))),
+        *_odd_tls(inputs, users),
+        *_odd_imports(inputs.get("mariadb_imports") or [], databases),
         *_odd_numbers(inputs),
         *_odd_settings(inputs.get("mariadb_extra_settings") or {}),
+        *_odd_versions(versions),
     ]
     collation = str(inputs.get("mariadb_collation", "utf8mb4_bin"))
     if not re.fullmatch(r"utf8mb4_[a-z0-9_]+", collation):
@@ -77,6 +107,48 @@ def problems(inputs: Mapping[str, Any]) -> list[str]:
             f"mariadb_collation is {collation}, which cannot hold every character; use one whose name begins with utf8mb4_."
         )
     return found
+
+
+def canonical_right(right: Any) -> str:
+    """A right as SHOW GRANTS names it."""
+    return _CANONICAL.get(str(right).upper(), str(right).upper())
+
+
+def version_in(versions: str, label: str) -> tuple[int, int] | None:
+    """Major and minor version behind a label of the lines that :func:`problems` takes."""
+    match = re.search(rf"^\s*{label} *(?:\d+:)?(\d+)\.(\d+)", versions, re.M)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _server_version(versions: str) -> tuple[int, int] | None:
+    """The server's that is there, or else the one that is going to be installed."""
+    return version_in(versions, r"\S+ +Ver") or version_in(versions, "Candidate:")
+
+
+def _odd_versions(versions: str) -> list[str]:
+    server, data = _server_version(versions), version_in(versions, "Data:")
+    if not server:
+        if "Ver" in versions or data:
+            return [
+                "Which version of MariaDB is installed or would be cannot be told on this host; refresh its package lists, or "
+                f"install MariaDB {_dotted(OLDEST)} or newer."
+            ]
+        return []
+    if server < OLDEST:
+        return [
+            f"MariaDB {_dotted(server)} is what this host has or offers, but the role knows {_dotted(OLDEST)} and newer; use a "
+            "newer release of the system or of MariaDB."
+        ]
+    if data and data > server:
+        return [
+            f"The data directory was last used by MariaDB {_dotted(data)}, which is newer than this host's "
+            f"{_dotted(server)} and cannot be read by it; install MariaDB {_dotted(data)}, or import a dump."
+        ]
+    return []
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def _quoted(names: Iterable[Any]) -> str:
@@ -112,39 +184,192 @@ def _odd_users(users: Sequence[Mapping[str, Any]]) -> list[str]:
         found.append(
             f"mariadb_users lists an account more than once ({', '.join(twice)}); merge the entries that share name and host."
         )
-    bare = [str(user["name"]) for user in users if user.get("password") in (None, "")]
-    if bare:
-        found.append(f"mariadb_users: {', '.join(bare)} has no password; set it, best from a vault.")
     return found
 
 
-def _odd_rights(users: Sequence[Mapping[str, Any]], databases: Sequence[str]) -> list[str]:
+def _odd_passwords(users: Sequence[Mapping[str, Any]]) -> list[str]:
     found = []
-    listed = [entry for user in users for entry in user.get("privileges") or []]
-    unknown: list[Any] = [[] for entry in listed if not entry["grant"]]
-    unknown += dict.fromkeys(
-        str(right) for entry in listed for right in entry["grant"] or [] if str(right).upper() not in RIGHTS
-    )
+    by_socket = [user for user in users if user.get("plugin") == "unix_socket"]
+    bare = [str(user["name"]) for user in users if user not in by_socket and user.get("password") in (None, "")]
+    if bare:
+        found.append(f"mariadb_users: {', '.join(bare)} has no password; set it, best from a vault.")
+    odd = [
+        account_of(user)
+        for user in by_socket
+        if host_of(user) != "localhost" or user.get("password") or user.get("previous_password")
+    ]
+    if odd:
+        found.append(
+            f"mariadb_users: {', '.join(odd)} comes in by unix_socket, which takes no password and works at localhost only; "
+            "correct plugin, host or password."
+        )
+    unknown = sorted({str(user["plugin"]) for user in users if user.get("plugin")} - set(PLUGINS))
+    if unknown:
+        found.append(f"mariadb_users has plugin {', '.join(unknown)}; use one of {', '.join(PLUGINS)}.")
+    torn = [
+        f"{account_of(one)} and {account_of(other)}"
+        for one, other in itertools.combinations(users, 2)
+        if one["name"] == other["name"]
+        and one.get("password")
+        and other.get("password") not in (None, "", one["password"])
+        and host_of(one) != host_of(other)
+        and overlap(host_of(one), host_of(other))
+    ]
+    if torn:
+        found.append(
+            f"mariadb_users has different passwords for one name at places that overlap ({', '.join(torn)}); give them one "
+            "password, or different names."
+        )
+    return found
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some client fits both hosts of accounts: names, addresses, patterns or networks with a mask."""
+    if {one, other} <= {"localhost", "127.0.0.1", "::1"}:
+        return True
+    first, second = _network(one), _network(other)
+    if first and second:
+        return first.overlaps(second)
+    return _patterns_meet(_pattern(one), _pattern(other))
+
+
+def _network(host: str) -> ipaddress.IPv4Network | None:
+    try:
+        return ipaddress.IPv4Network(host, strict=False)
+    except ValueError:
+        return None
+
+
+def _pattern(host: str) -> str:
+    """The octets that the mask of a network fixes, and anything behind them."""
+    network = _network(host)
+    if not network or network.prefixlen == 32:
+        return host
+    octets = str(network.network_address).split(".")[: network.prefixlen // 8]
+    return ".".join([*octets, "%"])
+
+
+@lru_cache(maxsize=4096)
+def _patterns_meet(one: str, other: str) -> bool:
+    """Whether some text fits both patterns, in which % stands for any text and _ for any character."""
+    if not one or not other:
+        return not (one + other).strip("%")
+    if one[0] == "%":
+        return _patterns_meet(one[1:], other) or _patterns_meet(one, other[1:])
+    if other[0] == "%":
+        return _patterns_meet(other, one)
+    return (one[0] == other[0] or "_" in (one[0], other[0])) and _patterns_meet(one[1:], other[1:])
+
+
+def _odd_roles(users: Sequence[Mapping[str, Any]], roles: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = []
+    names = [str(role["name"]) for role in roles]
+    odd = [name for name in names if not re.fullmatch(r"[A-Za-z0-9_.-]{1,80}", name) or name in (*RESERVED_USERS, "none")]
+    if odd:
+        found.append(f"mariadb_roles contains the name {_quoted(odd)}; use letters, digits, _, . or -, and no reserved name.")
+    twice = _repeated(names)
+    if twice:
+        found.append(f"mariadb_roles lists {', '.join(twice)} more than once; merge the entries.")
+    unknown = sorted({str(role) for user in users for role in user.get("roles") or []} - set(names))
     if unknown:
         found.append(
-            f"mariadb_users grants {_quoted(unknown)}, which is no right on a database; known are {', '.join(RIGHTS)}."
+            f"mariadb_users gives the role {', '.join(unknown)}, but mariadb_roles lists only {', '.join(names) or 'nothing'}; "
+            "add it there or correct its name."
         )
-    missing = list(dict.fromkeys(str(entry["database"]) for entry in listed if entry["database"] not in databases))
+    foreign = [
+        account_of(user)
+        for user in users
+        if user.get("default_role") and user["default_role"] not in (user.get("roles") or [])
+    ]
+    if foreign:
+        found.append(f"mariadb_users: the default_role of {', '.join(foreign)} is none of its roles; add it to them.")
+    return found
+
+
+def _odd_rights(
+    owners: Sequence[Mapping[str, Any]], databases: Sequence[str], variable: str, versions: str
+) -> list[str]:
+    found = []
+    listed = [entry for owner in owners for entry in owner.get("privileges") or []]
+    unknown: list[Any] = [[] for entry in listed if not entry["grant"]]
+    unknown += dict.fromkeys(
+        str(right)
+        for entry in listed
+        for right in entry["grant"] or []
+        if str(right).upper() not in (GLOBAL_RIGHTS if entry["database"] == SERVER_WIDE else RIGHTS)
+    )
+    if unknown:
+        of_server = any(str(right).upper() in GLOBAL_RIGHTS for right in unknown if right)
+        known = f"{', '.join(RIGHTS)}" + (f"; rights on the whole server need database {SERVER_WIDE}" if of_server else "")
+        found.append(f"{variable} grants {_quoted(unknown)}, which is no right on a database; known are {known}.")
+    server = _server_version(versions)
+    later = sorted(
+        {
+            str(right).upper()
+            for entry in listed
+            for right in entry["grant"] or []
+            if server and server < RIGHTS_SINCE.get(str(right).upper(), (0, 0))
+        }
+    )
+    if server and later:
+        found.append(
+            f"{variable} grants {_quoted(later)}, which MariaDB {_dotted(server)} does not know; leave it out, or use a newer "
+            "version."
+        )
+    missing = list(
+        dict.fromkeys(str(entry["database"]) for entry in listed if entry["database"] not in (*databases, SERVER_WIDE))
+    )
     if missing:
         found.append(
-            f"mariadb_users grants rights on {', '.join(missing)}, but mariadb_databases lists only "
+            f"{variable} grants rights on {', '.join(missing)}, but mariadb_databases lists only "
             f"{', '.join(databases) or 'nothing'}; add the database there or correct its name."
         )
     twice = [
-        f"{account_of(user)}: {database}"
-        for user in users
-        for database in _repeated(str(entry["database"]) for entry in user.get("privileges") or [])
+        f"{account_of(owner) if variable == 'mariadb_users' else owner['name']}: {database}"
+        for owner in owners
+        for database in _repeated(str(entry["database"]) for entry in owner.get("privileges") or [])
     ]
     if twice:
+        kind = "account" if variable == "mariadb_users" else "role"
         found.append(
-            "mariadb_users lists a database more than once in the privileges of one account "
+            f"{variable} lists a database more than once in the privileges of one {kind} "
             f"({', '.join(twice)}); merge the entries."
         )
+    return found
+
+
+def _odd_tls(inputs: Mapping[str, Any], users: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = []
+    files = inputs.get("mariadb_tls") or {}
+    halves = [name for name in ("certificate", "key") if not files.get(name)]
+    if files and halves:
+        found.append(f"mariadb_tls has no {' and no '.join(halves)}; name certificate and key, or leave it empty.")
+    needy = [account_of(user) for user in users if user.get("require_tls")]
+    if "tls_offered" in inputs and not inputs["tls_offered"]:
+        if needy:
+            found.append(
+                f"mariadb_users: {', '.join(needy)} has to use TLS, which the server does not offer on loopback; set "
+                "mariadb_tls, or drop require_tls."
+            )
+        if inputs.get("mariadb_require_secure_transport"):
+            found.append(
+                "mariadb_require_secure_transport is on, but the server offers no TLS on loopback; set mariadb_tls, or turn it "
+                "off."
+            )
+    return found
+
+
+def _odd_imports(imports: Sequence[Mapping[str, Any]], databases: Sequence[str]) -> list[str]:
+    found = []
+    missing = [str(entry["database"]) for entry in imports if entry["database"] not in databases]
+    if missing:
+        found.append(
+            f"mariadb_imports fills {', '.join(missing)}, but mariadb_databases lists only {', '.join(databases) or 'nothing'}; "
+            "add the database there or correct its name."
+        )
+    twice = _repeated(str(entry["database"]) for entry in imports)
+    if twice:
+        found.append(f"mariadb_imports fills {', '.join(twice)} more than once; name one dump per database.")
     return found
 
 
@@ -202,211 +427,3 @@ def host_of(user: Mapping[str, Any]) -> str:
 
 def account_of(user: Mapping[str, Any]) -> str:
     return f"{user['name']}@{host_of(user)}"
-
-
-def password_hash(password: str) -> str:
-    """What ``mysql_native_password`` keeps of a password.
-
-    Source: https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/encryption-hashing-and-compression-functions/password
-    """
-    once = hashlib.sha1(str(password).encode(), usedforsecurity=False).digest()
-    return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
-
-
-def pattern_of(database: str) -> str:
-    r"""A database as ``GRANT`` takes it literally: ``_`` stands for any character there, ``\_`` for itself."""
-    return str(database).replace("_", r"\_")
-
-
-def right_of(column: str) -> str:
-    """The right that a column of ``mysql.db`` holds: ``Lock_tables_priv`` is ``LOCK TABLES``."""
-    name = column[: -len("_priv")].replace("_", " ").upper()
-    return {"CREATE TMP TABLE": "CREATE TEMPORARY TABLES", "GRANT": GRANT_OPTION}.get(name, name)
-
-
-def rights_of(row: Row) -> frozenset[str]:
-    """What a row of ``mysql.db`` grants; everything that this server knows is ``ALL``, as in ``GRANT``."""
-    rights = {right_of(column): value == "Y" for column, value in row.items() if column.endswith("_priv")}
-    passes_on = frozenset({GRANT_OPTION}) if rights.pop(GRANT_OPTION, False) else frozenset()
-    granted = frozenset(right for right, is_granted in rights.items() if is_granted)
-    return (EVERYTHING if granted == rights.keys() else granted) | passes_on
-
-
-def wanted_rights(user: Mapping[str, Any]) -> Scopes:
-    """Rights of an account of ``mariadb_users`` by database pattern."""
-    scopes = {}
-    for entry in user.get("privileges") or []:
-        rights = frozenset(str(right).upper() for right in entry["grant"])
-        scopes[pattern_of(entry["database"])] = EVERYTHING if rights & {"ALL", "ALL PRIVILEGES"} else rights
-    return scopes
-
-
-# Statements that close what an older or foreign installation left open; no row on a host that is closed already.
-# root keeps the socket only: packages add an invalid password beside it, and one that was really set would stay.
-# A test database that holds tables is somebody's data and stays, without the rights that made it public.
-_OPEN_DOORS = r"""
-SELECT CONCAT('DROP USER ', QUOTE(User), '@', QUOTE(Host)) AS statement FROM mysql.global_priv
-WHERE User = '' OR (User = 'root' AND Host <> 'localhost')
-UNION ALL
-SELECT 'ALTER USER root@localhost IDENTIFIED VIA unix_socket' FROM mysql.global_priv
-WHERE User = 'root' AND Host = 'localhost'
-AND (JSON_VALUE(Priv, '$.plugin') <> 'unix_socket' OR COALESCE(JSON_LENGTH(Priv, '$.auth_or'), 0) > 1)
-UNION ALL
-SELECT 'DROP DATABASE test' FROM information_schema.SCHEMATA
-WHERE SCHEMA_NAME = 'test' AND NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'test')
-UNION ALL
-SELECT CONCAT('DELETE FROM mysql.db WHERE Db = ', QUOTE(Db), ' AND User = ', QUOTE(User)) FROM mysql.db
-WHERE User IN ('', 'PUBLIC') AND Db IN ('test', 'test\\_%')
-"""
-_DATABASES = "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA"
-_ACCOUNTS = """
-SELECT User, Host, JSON_VALUE(Priv, '$.plugin') AS plugin, JSON_VALUE(Priv, '$.authentication_string') AS authentication,
-COALESCE(JSON_LENGTH(Priv, '$.auth_or'), 0) > 1 AS other_ways, COALESCE(JSON_VALUE(Priv, '$.access'), 0) <> 0 AS global_rights,
-COALESCE(JSON_VALUE(Priv, '$.ssl_type'), 0) <> 0 AS tls
-FROM mysql.global_priv WHERE User IN ({names})
-"""
-_SCOPES = "SELECT * FROM mysql.db WHERE User IN ({names})"
-_PARTS = """
-SELECT User, Host, CONCAT(Db, '.', Table_name) AS part FROM mysql.tables_priv WHERE User IN ({names})
-UNION ALL
-SELECT User, Host, CONCAT(Db, '.', Routine_name) FROM mysql.procs_priv WHERE User IN ({names})
-"""
-# What module mariadb_user does not look at: roles, and accounts that may be taken on.
-_MEMBERSHIPS = """
-SELECT User, Host, CONCAT('REVOKE ', QUOTE(Role), ' FROM ', QUOTE(User), '@', QUOTE(Host)) AS statement
-FROM mysql.roles_mapping WHERE User IN ({names})
-UNION ALL
-SELECT User, Host,
-CONCAT('REVOKE PROXY ON ', QUOTE(Proxied_user), '@', QUOTE(Proxied_host), ' FROM ', QUOTE(User), '@', QUOTE(Host))
-FROM mysql.proxies_priv WHERE User IN ({names})
-"""
-_RUNNING = """
-SELECT @@innodb_buffer_pool_size AS innodb_buffer_pool_size, @@max_connections AS max_connections,
-@@bind_address AS bind_address
-"""
-
-
-def queries(users: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Statements that read all that :func:`due` and :func:`overridden` compare; none changes anything.
-
-    :param users: ``mariadb_users``; their names have passed :func:`problems`.
-    """
-    names = ", ".join(sorted({f"'{user['name']}'" for user in users})) or "''"
-    templates = (_OPEN_DOORS, _DATABASES, _ACCOUNTS, _SCOPES, _PARTS, _MEMBERSHIPS, _RUNNING)
-    return [" ".join(template.split()).replace("{names}", names) for template in templates]
-
-
-def due(results: Sequence[Sequence[Row]], databases: Iterable[str], users: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What has to be done on a server so that it is as wanted.
-
-    :param results: rows that the statements of :func:`queries` gave for the same users.
-    :param databases: ``mariadb_databases``.
-    :param users: ``mariadb_users``.
-    :returns: ``statements`` to execute first, ``databases`` that are missing, ``accounts`` as arguments of
-        ``ansible.mariadb.mariadb_user`` (they hold passwords), and ``report``: all of it in words, without a secret.
-    """
-    doors, existing, accounts, scopes, parts, memberships, _running = results
-    there = {row["name"] for row in existing}
-    server = _Accounts(accounts, scopes, parts, memberships)
-    found: dict[str, Any] = {
-        "statements": [row["statement"] for row in doors],
-        "databases": [name for name in databases if name not in there],
-        "accounts": [],
-    }
-    found["report"] = [*found["statements"], *(f"CREATE DATABASE {name}" for name in found["databases"])]
-    for user in users:
-        statements, reasons = server.statements(user), server.differences(user)
-        found["statements"] += statements
-        found["accounts"] += [_arguments(user)] if reasons else []
-        found["report"] += [*statements, *(f"{account_of(user)}: {reason}" for reason in reasons)]
-    return found
-
-
-def _arguments(user: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": str(user["name"]),
-        "host": host_of(user),
-        "password": str(user["password"]),
-        "priv": {
-            "*.*": "USAGE",
-            **{f"{pattern}.*": ",".join(sorted(rights)) for pattern, rights in wanted_rights(user).items()},
-        },
-    }
-
-
-class _Accounts:
-    """Rows about accounts, found by user and host."""
-
-    def __init__(self, accounts: Iterable[Row], scopes: Iterable[Row], parts: Iterable[Row], memberships: Iterable[Row]):
-        self._accounts = {self._key(row): row for row in accounts}
-        self._scopes, self._parts, self._memberships = map(self._grouped, (scopes, parts, memberships))
-
-    @staticmethod
-    def _key(row: Row) -> tuple[str, str]:
-        return row["User"], row["Host"].lower()
-
-    def _grouped(self, rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
-        groups: dict[tuple[str, str], list[Row]] = {}
-        for row in rows:
-            groups.setdefault(self._key(row), []).append(row)
-        return groups
-
-    def statements(self, user: Mapping[str, Any]) -> list[str]:
-        """What module mariadb_user would leave as it is."""
-        key = (str(user["name"]), host_of(user))
-        if key not in self._accounts:
-            return []
-        found = [row["statement"] for row in self._memberships.get(key, [])]
-        if self._accounts[key]["other_ways"]:
-            # The module compares the first way in only. With this password nobody gets in until it sets the right one.
-            found.append(f"ALTER USER '{key[0]}'@'{key[1]}' IDENTIFIED VIA mysql_native_password USING 'invalid'")
-        return found
-
-    def differences(self, user: Mapping[str, Any]) -> list[str]:
-        """Why an account is not as wanted, in words."""
-        key = (str(user["name"]), host_of(user))
-        account = self._accounts.get(key)
-        if account is None:
-            return ["is created"]
-        found = []
-        is_native = account["plugin"] in (None, "", "mysql_native_password", "mysql_old_password")
-        if not is_native or account["other_ways"] or account["authentication"] != password_hash(user["password"]):
-            found.append("gets its password")
-        if account["tls"]:
-            found.append("no longer has to use TLS")
-        if account["global_rights"]:
-            found.append("loses its rights on *.*")
-        found += [f"loses its rights on {row['part']}" for row in self._parts.get(key, [])]
-        current = {row["Db"]: rights_of(row) for row in self._scopes.get(key, [])}
-        return found + _changes(current, wanted_rights(user))
-
-
-def _changes(current: Scopes, wanted: Scopes) -> list[str]:
-    none: frozenset[str] = frozenset()
-    found = []
-    for scope in sorted({*current, *wanted}):
-        before, after = current.get(scope, none), wanted.get(scope, none)
-        # Whoever gets everything loses nothing of it, but what ALL does not hold.
-        lost = before & {GRANT_OPTION} if after == EVERYTHING else before - after
-        for verb, rights in (("gets", after - before), ("loses", lost)):
-            if rights:
-                found.append(f"{verb} {', '.join(sorted(rights))} on {scope}.*")
-    return found
-
-
-def overridden(results: Sequence[Sequence[Row]], planned: Mapping[str, Any], bind_address: str) -> list[str]:
-    """Which settings run with other values than the role's, in words.
-
-    :param results: rows that the statements of :func:`queries` gave.
-    :param planned: what the plan says about MariaDB, in bytes and numbers.
-    :param bind_address: ``mariadb_bind_address``.
-    """
-    [running] = results[-1]
-    wanted: dict[str, str | int] = {
-        "innodb_buffer_pool_size": planned["innodb_buffer_pool_size"],
-        "max_connections": planned["max_connections"],
-        "bind_address": bind_address,
-    }
-    return [
-        f"{name} is {running[name]} instead of {value}" for name, value in wanted.items() if str(running[name]) != str(value)
-    ]

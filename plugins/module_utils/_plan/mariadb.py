@@ -23,6 +23,8 @@ CLIENTS_ALONE = 150
 POOL_LEAST = 48 * MIB
 POOL_STEP = 8 * MIB
 LOG_FILE_LEAST, LOG_FILE_MOST = 48 * MIB, GIB
+# Two files of the binary log: the server removes whole ones.
+BINLOG_LEAST = 256 * MIB
 # mariadb.com, "XtraDB/InnoDB memory buffer": control structures take about a tenth more.
 POOL_NUMERATOR, POOL_DENOMINATOR = 11, 10
 # Threads that are no connections: InnoDB's read, write, purge and page cleaner threads, timers, the thread cache.
@@ -75,12 +77,14 @@ KEYS = (
     "table_open_cache",
     "extra_clients",
     "performance_schema",
+    "binlog",
     "version",
     "data_size_mb",
 )
 
 SERVER = "https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables"
 INNODB = "https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables"
+BINLOG = "https://mariadb.com/docs/server/ha-and-performance/standard-replication/replication-and-binary-log-system-variables"
 TEXTS = {
     "innodb_buffer_pool_size": Text(
         "bytes",
@@ -134,6 +138,13 @@ TEXTS = {
         f"{SERVER}#max_tmp_total_space_usage",
         since=(11, 5),
     ),
+    "max_binlog_total_size": Text(
+        "bytes",
+        0,
+        "what the redo log leaves of this service's share of the disk, 256 MiB at least",
+        f"{BINLOG}#max_binlog_total_size",
+        since=(11, 4),
+    ),
     "sort_buffer_size": Text(
         "bytes",
         2 * MIB,
@@ -172,6 +183,7 @@ class MariaDB(Service):
         self.pins = {key.rpartition("_")[0]: (inputs.whole(key) or 0) * size for key, size in PINS.items() if inputs.whole(key)}
         self.thread = {name: self.pins.get(name, size) for name, size in THREAD.items()}
         self.performance_schema = inputs.flag("performance_schema", False)
+        self.binlog = inputs.flag("binlog", False)
         # A temporary table ends at the smaller of two sizes, a table of a user's own in memory at max_heap_table_size.
         beyond = max(0, self.pins.get("max_heap_table_size", 0) - self.thread["tmp_table_size"])
         schema = PERFORMANCE_SCHEMA_CONNECTION if self.performance_schema else 0
@@ -289,6 +301,9 @@ class MariaDB(Service):
                 )
             size, bound = down(self.disk_share, MIB), "disk"
         section.put("innodb_log_file_size", size, bound, innodb_buffer_pool_size=pool, disk_bytes=self.disk.size)
+        if self.binlog and self.disk_share:
+            most = max(BINLOG_LEAST, down(self.disk_share - size, MIB))
+            section.put("max_binlog_total_size", most, "disk", disk_bytes=self.disk.size, innodb_log_file_size=size)
 
     def _put_disk(self, section: Section) -> None:
         capacity = IO_CAPACITY.get(self.disk.kind)

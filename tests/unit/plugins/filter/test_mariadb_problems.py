@@ -19,3 +19,9 @@ def test_passwords_in_variables_of_their_own_are_seen_and_not_shown() -> None:
     assert evaluate("{{ {'mariadb_users': users} | lemp.stack.mariadb_problems }}", users=users, vault="")[0].endswith(
         "shop has no password; set it, best from a vault."
     )
+
+
+def test_versions_are_judged_where_they_are_known() -> None:
+    template = "{{ {} | lemp.stack.mariadb_problems(versions) }}"
+    assert evaluate(template, versions="") == []
+    assert "newer than this host's 10.11" in evaluate(template, versions="mariadbd  Ver 10.11.6\nData: 11.8.3")[0]

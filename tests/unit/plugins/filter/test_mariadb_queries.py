@@ -6,7 +6,8 @@ from templating import evaluate
 
 
 def test_statements_name_the_wanted_accounts() -> None:
-    found = evaluate("{{ [{'name': 'shop', 'password': 'secret'}] | lemp.stack.mariadb_queries }}")
+    found = evaluate("{{ [{'name': 'shop', 'password': 'secret'}] | lemp.stack.mariadb_queries([{'name': 'readers'}], [], ['port']) }}")
     assert [statement for statement in found if not statement.startswith("SELECT ")] == []
-    assert "User IN ('shop')" in found[2]
+    assert "User IN ('readers', 'shop')" in found[2]
+    assert "VARIABLE_NAME IN ('port', 'version')" in found[-1]
     assert "secret" not in str(found)

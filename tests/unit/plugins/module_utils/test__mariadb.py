@@ -1,29 +1,21 @@
-"""What a MariaDB server needs so that it is as wanted; what is wrong with the inputs."""
+"""What is wrong with the inputs of role mariadb, and with the versions on the host."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.lemp.stack.plugins.module_utils._mariadb import (
     BOUNDS,
     OWN_VARIABLES,
     PLANNED_BOUNDS,
-    RIGHTS,
     account_of,
-    due,
-    overridden,
-    password_hash,
-    pattern_of,
+    canonical_right,
+    host_of,
+    overlap,
     problems,
-    queries,
-    right_of,
-    rights_of,
-    wanted_rights,
+    version_in,
 )
 
 PASSWORD = 'it\'s "quoted" \\ 🔑'
@@ -33,300 +25,15 @@ USER: dict[str, Any] = {
     "password": PASSWORD,
     "privileges": [{"database": "shop_a", "grant": ["SELECT", "lock tables"]}],
 }
-COLUMNS = (
-    "Select_priv Insert_priv Update_priv Delete_priv Create_priv Drop_priv Grant_priv References_priv Index_priv Alter_priv "
-    "Create_tmp_table_priv Lock_tables_priv Create_view_priv Show_view_priv Create_routine_priv Alter_routine_priv "
-    "Execute_priv Event_priv Trigger_priv Delete_history_priv"
-).split()
+SERVER = "mariadbd  Ver 11.8.3-MariaDB-0+deb13u1 from Debian for debian-linux-gnu on x86_64 (n/a)"
 
 
 def user(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in {**USER, **changes}.items() if value is not None}
 
 
-def account(**changes: Any) -> dict[str, Any]:
-    """A row about the account as it is wanted."""
-    return {
-        "User": "shop_a",
-        "Host": "localhost",
-        "plugin": "mysql_native_password",
-        "authentication": password_hash(PASSWORD),
-        "other_ways": 0,
-        "global_rights": 0,
-        "tls": 0,
-        **changes,
-    }
-
-
-def scope(database: str = r"shop\_a", *columns: str) -> dict[str, Any]:
-    granted = columns or ("Select_priv", "Lock_tables_priv")
-    return {"User": "shop_a", "Host": "localhost", "Db": database, **{name: "NY"[name in granted] for name in COLUMNS}}
-
-
-def rows(**changes: Any) -> list[list[dict[str, Any]]]:
-    """What the queries give on a server on which all is as wanted, with some of the lists replaced."""
-    given_rows: dict[str, list[dict[str, Any]]] = {
-        "doors": [],
-        "databases": [{"name": "shop_a"}, {"name": "mysql"}],
-        "accounts": [account()],
-        "scopes": [scope()],
-        "parts": [],
-        "memberships": [],
-        "running": [{"innodb_buffer_pool_size": 134217728, "max_connections": 30, "bind_address": "127.0.0.1"}],
-    }
-    assert changes.keys() <= given_rows.keys()
-    return list({**given_rows, **changes}.values())
-
-
-def report(wanted: dict[str, Any] = USER, **changes: Any) -> list[str]:
-    return list(due(rows(**changes), ["shop_a"], [wanted])["report"])
-
-
-# Passwords, patterns, rights
-
-
-@pytest.mark.parametrize(
-    ("password", "kept"),
-    [
-        # SELECT PASSWORD('…') of MariaDB 11.8 with a UTF-8 connection.
-        ("password", "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"),
-        ("", "*BE1BDEC0AA74B4DCB079943E70528096CCA985F8"),
-        ("pässwörd-🔑-% s", "*52A2FC379B234FCEA763FE59EB602E4FD4E80A06"),
-    ],
-)
-def test_hash_is_the_one_that_the_server_keeps(password: str, kept: str) -> None:
-    assert password_hash(password) == kept
-
-
-@given(st.text(min_size=1))
-def test_hash_never_shows_the_password(password: str) -> None:
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        return
-    assert re.fullmatch(r"\*[0-9A-F]{40}", password_hash(password))
-
-
-def test_hash_of_a_number_is_that_of_its_digits() -> None:
-    assert password_hash(12345) == password_hash("12345")  # type: ignore[arg-type]  # YAML without quotes
-
-
-@pytest.mark.parametrize(("database", "pattern"), [("shop_a", r"shop\_a"), ("no-table_s_", r"no-table\_s\_"), ("shop", "shop")])
-def test_underscores_are_meant_literally(database: str, pattern: str) -> None:
-    assert pattern_of(database) == pattern
-
-
-@pytest.mark.parametrize(
-    ("column", "right"),
-    [
-        ("Select_priv", "SELECT"),
-        ("Create_tmp_table_priv", "CREATE TEMPORARY TABLES"),
-        ("Lock_tables_priv", "LOCK TABLES"),
-        ("Show_create_routine_priv", "SHOW CREATE ROUTINE"),
-        ("Grant_priv", "GRANT OPTION"),
-    ],
-)
-def test_columns_are_named_as_in_grant(column: str, right: str) -> None:
-    assert right_of(column) == right
-
-
-def test_every_known_right_is_a_column_and_every_column_a_known_right() -> None:
-    assert {right_of(column) for column in COLUMNS} - {"GRANT OPTION"} == set(RIGHTS) - {"ALL", "ALL PRIVILEGES"}
-
-
-def test_a_row_grants_what_it_says_and_all_of_it_is_all() -> None:
-    assert rights_of(scope("x", "Select_priv", "Create_tmp_table_priv")) == {"SELECT", "CREATE TEMPORARY TABLES"}
-    assert rights_of(scope("x", "Select_priv", "Grant_priv")) == {"SELECT", "GRANT OPTION"}
-    everything = [column for column in COLUMNS if column != "Grant_priv"]
-    assert rights_of(scope("x", *everything)) == {"ALL"}
-    assert rights_of(scope("x", *COLUMNS)) == {"ALL", "GRANT OPTION"}
-    # A newer server knows more, of which a row that lacks it does not grant all.
-    assert "ALL" not in rights_of({**scope("x", *everything), "Show_create_routine_priv": "N"})
-
-
-@pytest.mark.parametrize("grant", [["ALL"], ["all privileges"], ["ALL", "SELECT"]])
-def test_all_is_all_however_it_is_written(grant: list[str]) -> None:
-    assert wanted_rights(user(privileges=[{"database": "a_b", "grant": grant}])) == {r"a\_b": {"ALL"}}
-
-
-def test_case_of_rights_does_not_matter() -> None:
-    assert wanted_rights(USER) == {r"shop\_a": {"SELECT", "LOCK TABLES"}}
-    assert wanted_rights(user(privileges=None)) == {}
-
-
-# Queries
-
-
-def test_queries_only_read_and_only_about_the_wanted_accounts() -> None:
-    statements = queries([USER, user(name="blog"), user(host="10.0.0.7")])
-    assert len(statements) == len(rows())
-    assert [statement for statement in statements if not statement.startswith("SELECT ")] == []
-    assert sum("IN ('blog', 'shop_a')" in statement for statement in statements) == 4
-    assert not [statement for statement in statements if "{" in statement.replace("{}", "") or PASSWORD in statement]
-
-
-def test_queries_for_nobody_are_valid() -> None:
-    assert not [statement for statement in queries([]) if "IN ()" in statement]
-
-
-# What is due
-
-
-def test_nothing_is_due_on_a_server_as_wanted() -> None:
-    assert due(rows(), ["shop_a"], [USER]) == {"statements": [], "databases": [], "accounts": [], "report": []}
-
-
-def test_what_is_open_is_closed_and_what_is_missing_is_made() -> None:
-    found = due(rows(doors=[{"statement": "DROP USER ''@'localhost'"}], databases=[]), ["shop_a", "blog"], [])
-    assert found["statements"] == ["DROP USER ''@'localhost'"]
-    assert found["databases"] == ["shop_a", "blog"]
-    assert found["report"] == ["DROP USER ''@'localhost'", "CREATE DATABASE shop_a", "CREATE DATABASE blog"]
-
-
-def test_a_missing_account_is_created_with_its_rights_and_no_others() -> None:
-    found = due(rows(accounts=[], scopes=[]), ["shop_a"], [USER])
-    assert found["report"] == ["shop_a@localhost: is created"]
-    assert found["accounts"] == [
-        {
-            "name": "shop_a",
-            "host": "localhost",
-            "password": PASSWORD,
-            "priv": {"*.*": "USAGE", r"shop\_a.*": "LOCK TABLES,SELECT"},
-        }
-    ]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"authentication": password_hash("another")},
-        {"authentication": ""},
-        {"authentication": None},
-        {"plugin": "ed25519"},
-        {"plugin": "unix_socket"},
-    ],
-)
-def test_another_way_in_is_replaced_by_the_password(changes: dict[str, Any]) -> None:
-    assert report(accounts=[account(**changes)]) == ["shop_a@localhost: gets its password"]
-
-
-def test_a_second_way_in_is_closed_before_the_password_is_set() -> None:
-    found = due(rows(accounts=[account(other_ways=1)]), ["shop_a"], [USER])
-    assert found["statements"] == ["ALTER USER 'shop_a'@'localhost' IDENTIFIED VIA mysql_native_password USING 'invalid'"]
-    assert [entry["name"] for entry in found["accounts"]] == ["shop_a"]
-
-
-def test_an_account_of_the_oldest_kind_is_compared_too() -> None:
-    assert report(accounts=[account(plugin="")]) == report(accounts=[account(plugin=None)]) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"accounts": [account(global_rights=1)]}, "loses its rights on *.*"),
-        ({"accounts": [account(tls=1)]}, "no longer has to use TLS"),
-        ({"scopes": []}, r"gets LOCK TABLES, SELECT on shop\_a.*"),
-        ({"scopes": [scope(), scope("mysql", "Select_priv")]}, "loses SELECT on mysql.*"),
-        # A pattern that stands for more databases than the one that is meant.
-        ({"scopes": [scope(), scope("shop_a", "Select_priv")]}, "loses SELECT on shop_a.*"),
-        (
-            {"scopes": [scope(r"shop\_a", "Select_priv", "Lock_tables_priv", "Grant_priv")]},
-            r"loses GRANT OPTION on shop\_a.*",
-        ),
-        ({"scopes": [scope(r"shop\_a", "Lock_tables_priv")]}, r"gets SELECT on shop\_a.*"),
-        ({"parts": [{"User": "shop_a", "Host": "localhost", "part": "blog.posts"}]}, "loses its rights on blog.posts"),
-    ],
-)
-def test_rights_are_compared_both_ways(changes: dict[str, Any], sentence: str) -> None:
-    assert report(**changes) == [f"shop_a@localhost: {sentence}"]
-
-
-def test_all_is_compared_both_ways() -> None:
-    everything = [column for column in COLUMNS if column != "Grant_priv"]
-    of_all = user(privileges=[{"database": "shop_a", "grant": ["ALL"]}])
-    assert report(of_all, scopes=[scope(r"shop\_a", *everything)]) == []
-    assert report(of_all) == [r"shop_a@localhost: gets ALL on shop\_a.*"]
-    assert report(of_all, scopes=[scope(r"shop\_a", *COLUMNS)]) == [r"shop_a@localhost: loses GRANT OPTION on shop\_a.*"]
-    assert report(scopes=[scope(r"shop\_a", *everything)]) == [
-        r"shop_a@localhost: gets LOCK TABLES, SELECT on shop\_a.*",
-        r"shop_a@localhost: loses ALL on shop\_a.*",
-    ]
-
-
-def test_roles_are_taken_away_by_a_statement_alone() -> None:
-    row = {"User": "shop_a", "Host": "localhost", "statement": "REVOKE 'boss' FROM 'shop_a'@'localhost'"}
-    found = due(rows(memberships=[row]), ["shop_a"], [USER])
-    assert found == {
-        "statements": [row["statement"]],
-        "databases": [],
-        "accounts": [],
-        "report": [row["statement"]],
-    }
-
-
-def test_accounts_of_the_same_name_from_elsewhere_are_left_alone() -> None:
-    elsewhere = {"User": "shop_a", "Host": "10.0.0.7"}
-    found = due(
-        rows(
-            accounts=[account(), account(**elsewhere, global_rights=1, other_ways=1)],
-            scopes=[scope(), {**scope("mysql", "Select_priv"), **elsewhere}],
-            parts=[{**elsewhere, "part": "a.b"}],
-            memberships=[{**elsewhere, "statement": "REVOKE …"}],
-        ),
-        ["shop_a"],
-        [USER],
-    )
-    assert found["report"] == []
-
-
-def test_hosts_are_compared_as_the_server_keeps_them() -> None:
-    wanted = user(host="Web.LAN")
-    there = {"User": "shop_a", "Host": "web.lan"}
-    assert report(wanted, accounts=[account(**there)], scopes=[{**scope(), **there}]) == []
-    assert account_of(wanted) == "shop_a@web.lan"
-    assert account_of(user(host=None)) == "shop_a@localhost"
-
-
-@given(st.sampled_from([{}, {"accounts": []}, {"accounts": [account(authentication="x", other_ways=1, plugin="ed25519")]}]))
-def test_neither_password_nor_hash_is_reported_or_stated(changes: dict[str, Any]) -> None:
-    found = due(rows(**changes), ["shop_a"], [USER])
-    told = " ".join([*found["report"], *found["statements"]])
-    assert PASSWORD not in told
-    assert password_hash(PASSWORD) not in told
-
-
-def test_a_hundred_accounts_that_are_as_wanted_need_nothing() -> None:
-    names = [f"site{number}" for number in range(100)]
-    users = [user(name=name, privileges=[{"database": name, "grant": ["SELECT", "LOCK TABLES"]}]) for name in names]
-    found = due(
-        rows(
-            databases=[{"name": name} for name in names],
-            accounts=[account(User=name) for name in names],
-            scopes=[{**scope(name), "User": name} for name in names],
-        ),
-        names,
-        users,
-    )
-    assert found["report"] == []
-
-
-# Running values
-
-
-def test_values_of_the_plan_run() -> None:
-    planned = {"innodb_buffer_pool_size": 134217728, "max_connections": 30, "sort_buffer_size": 1}
-    assert overridden(rows(), planned, "127.0.0.1") == []
-    assert overridden(rows(), {**planned, "max_connections": 40}, "0.0.0.0") == [
-        "max_connections is 30 instead of 40",
-        "bind_address is 127.0.0.1 instead of 0.0.0.0",
-    ]
-
-
-# Inputs
-
-
-def complaint(**inputs: Any) -> str:
-    return " ".join(problems(inputs))
+def complaint(versions: str = "", **inputs: Any) -> str:
+    return " ".join(problems(inputs, versions))
 
 
 def test_nothing_is_wrong_with_good_inputs() -> None:
@@ -442,3 +149,151 @@ def test_no_sentence_holds_a_password() -> None:
     sentences = problems({"mariadb_users": [bad, bad], "mariadb_skip_name_resolve": True})
     assert len(sentences) == 6
     assert PASSWORD not in " ".join(sentences)
+
+
+# Accounts, roles and rights
+
+
+def test_accounts_are_named_as_the_server_keeps_them() -> None:
+    assert account_of(user(host="Web.LAN")) == "shop_a@web.lan"
+    assert (account_of(user(host=None)), host_of({"host": ""})) == ("shop_a@localhost", "localhost")
+    assert [canonical_right(right) for right in ("all privileges", "Replication client", "select")] == [
+        "ALL",
+        "BINLOG MONITOR",
+        "SELECT",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("localhost", "127.0.0.1", True),
+        ("localhost", "%", True),
+        ("localhost", "10.0.0.%", False),
+        ("10.0.0.7", "10.0.0.%", True),
+        ("10.0.0.7", "10.0.0.8", False),
+        ("10.0.%", "10.0.0.0/255.255.255.0", True),
+        ("10.1.%", "10.0.0.0/255.255.255.0", False),
+        ("10.0.0.0/24", "10.0.1.0/24", False),
+        ("10.0.0.0/24", "10.0.0.128/25", True),
+        ("web_.lan", "web1.%", True),
+        ("web_.lan", "web12.lan", False),
+        ("%.lan", "web%", True),
+    ],
+)
+def test_places_overlap_where_some_client_fits_both(one: str, other: str, meet: bool) -> None:
+    assert overlap(one, other) is overlap(other, one) is meet
+
+
+def test_one_name_with_two_passwords_is_refused_where_the_places_overlap() -> None:
+    databases = {"mariadb_databases": ["shop_a"]}
+    two = [user(host="10.0.0.7"), user(host="10.0.0.%", password="another")]
+    assert complaint(**databases, mariadb_users=two) == (
+        "mariadb_users has different passwords for one name at places that overlap (shop_a@10.0.0.7 and shop_a@10.0.0.%); "
+        "give them one password, or different names."
+    )
+    for harmless in (
+        [user(host="10.0.0.7"), user(host="10.0.0.%")],
+        [user(), user(host="10.0.0.%", password="another")],
+        [user(host="10.0.0.7"), user(name="blog", host="10.0.0.%", password="another")],
+        [user(plugin="unix_socket", password=None), user(host="%")],
+    ):
+        assert complaint(**databases, mariadb_users=harmless) == ""
+
+
+@pytest.mark.parametrize("changes", [{"host": "10.0.0.7", "password": None}, {}, {"password": None, "previous_password": "x"}])
+def test_the_socket_needs_localhost_and_no_password(changes: dict[str, Any]) -> None:
+    found = complaint(mariadb_users=[user(plugin="unix_socket", **changes)], mariadb_databases=["shop_a"])
+    assert "comes in by unix_socket, which takes no password and works at localhost only" in found
+
+
+def test_an_unknown_way_in_is_refused() -> None:
+    found = complaint(mariadb_users=[user(plugin="parsec")], mariadb_databases=["shop_a"])
+    assert found == "mariadb_users has plugin parsec; use one of mysql_native_password, ed25519, unix_socket."
+
+
+def test_rights_on_the_server_are_known_and_named_apart() -> None:
+    everywhere = {"database": "*", "grant": ["PROCESS", "REPLICATION CLIENT", "select"]}
+    assert complaint(mariadb_users=[user(privileges=[everywhere])]) == ""
+    found = complaint(
+        mariadb_users=[user(privileges=[{"database": "shop_a", "grant": ["PROCESS"]}])], mariadb_databases=["shop_a"]
+    )
+    assert 'mariadb_users grants "PROCESS", which is no right on a database' in found
+    assert found.endswith("; rights on the whole server need database *.")
+    assert '"GRANT OPTION"' in complaint(mariadb_users=[user(privileges=[{"database": "*", "grant": ["GRANT OPTION"]}])])
+
+
+@pytest.mark.parametrize(("version", "known"), [("10.11.6", False), ("11.2.1", False), ("11.3.0", True), ("11.8.3", True)])
+def test_rights_that_this_version_does_not_know_are_refused(version: str, known: bool) -> None:
+    inputs: dict[str, Any] = {
+        "mariadb_databases": ["shop_a"],
+        "mariadb_users": [user(privileges=[{"database": "shop_a", "grant": ["show create routine"]}])],
+    }
+    assert complaint(**inputs) == ""
+    for line in (f"/usr/sbin/mariadbd  Ver {version}-MariaDB", f"mariadb-server:\n  Candidate: 1:{version}-1"):
+        found = complaint(line, **inputs)
+        assert ('grants "SHOW CREATE ROUTINE", which MariaDB' in found) is not known
+
+
+def test_roles_are_checked_as_users_are() -> None:
+    roles = [{"name": "readers", "privileges": [{"database": "shop", "grant": ["SELCT"]}]}, {"name": "readers"}]
+    found = complaint(mariadb_roles=[*roles, {"name": "none"}], mariadb_users=[user(roles=["writers"], default_role="x")])
+    for part in (
+        'mariadb_roles contains the name "none"',
+        "mariadb_roles lists readers more than once",
+        'mariadb_roles grants "SELCT"',
+        "mariadb_roles grants rights on shop, but mariadb_databases lists only nothing",
+        "mariadb_users gives the role writers, but mariadb_roles lists only readers, readers, none",
+        "the default_role of shop_a@localhost is none of its roles",
+    ):
+        assert part in found
+    good = {"mariadb_roles": [{"name": "readers"}], "mariadb_users": [user(roles=["readers"], privileges=None)]}
+    assert complaint(**good) == ""
+
+
+# TLS, imports, versions
+
+
+def test_tls_needs_both_files_and_a_server_that_offers_it() -> None:
+    assert complaint(mariadb_tls={"certificate": "/a.pem"}) == (
+        "mariadb_tls has no key; name certificate and key, or leave it empty."
+    )
+    assert complaint(mariadb_tls={"certificate": "/a.pem", "key": "/a.key"}, tls_offered=True) == ""
+    needy = {"mariadb_users": [user(require_tls=True, privileges=None)]}
+    assert complaint(**needy, tls_offered=True) == ""
+    assert "shop_a@localhost has to use TLS, which the server does not offer" in complaint(**needy, tls_offered=False)
+    assert "the server offers no TLS on loopback" in complaint(mariadb_require_secure_transport=True, tls_offered=False)
+
+
+def test_a_dump_needs_a_listed_database_of_its_own() -> None:
+    dumps = [{"database": "shop", "path": "a.sql"}, {"database": "shop", "path": "b.sql"}]
+    found = complaint(mariadb_imports=dumps)
+    assert "mariadb_imports fills shop, shop, but mariadb_databases lists only nothing" in found
+    assert "mariadb_imports fills shop more than once" in found
+    assert complaint(mariadb_imports=dumps[:1], mariadb_databases=["shop"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("versions", "sentence"),
+    [
+        ("", ""),
+        (SERVER, ""),
+        (f"Data: 10.11.6-MariaDB\n{SERVER}", ""),
+        (f"Data: 11.8.1-MariaDB\n{SERVER}", ""),
+        (f"Data: 12.0.2-MariaDB\n{SERVER}", "last used by MariaDB 12.0, which is newer than this host's 11.8"),
+        ("Data: 11.8.1-MariaDB\n\nmariadb-server:\n  Installed: (none)\n  Candidate: 1:10.11.6-1\n", "host's 10.11"),
+        ("/usr/libexec/mysqld  Ver 10.3.39-MariaDB for Linux", "MariaDB 10.3 is what this host has or offers"),
+        ("mariadb-server:\n  Candidate: 1:10.3.39\n", "the role knows 10.5 and newer"),
+        ("Data: 11.8.1-MariaDB\n", "cannot be told on this host"),
+        ("mariadbd  Ver something\n", "cannot be told on this host"),
+    ],
+)
+def test_servers_too_old_and_data_too_new_are_refused(versions: str, sentence: str) -> None:
+    found = problems({}, versions)
+    assert len(found) == bool(sentence)
+    assert sentence in " ".join(found)
+
+
+def test_versions_are_read_with_an_epoch_and_without() -> None:
+    assert version_in("  Candidate: 1:10.11.6-1", "Candidate:") == version_in("Candidate:10.11.6", "Candidate:") == (10, 11)
+    assert version_in("Candidate: (none)", "Candidate:") is None
