@@ -108,7 +108,8 @@ def object_caches(caches: Iterable[Mapping[str, Any]], found: Iterable[str]) -> 
 
     :param caches: ``object_caches`` of the plan.
     :param found: what the probes found: a path, or a link as ``path -> target``.
-    :returns: ``links`` and ``owned`` as input of ``lemp.stack.config_tree``, and paths of ``foreign`` ones where ours is wanted.
+    :returns: ``links`` and ``owned`` as input of ``lemp.stack.config_tree``, and paths of ``foreign`` ones where ours is
+        wanted.
     """
     listed = list(found)
     ours = {line.partition(" -> ")[0] for line in listed if line.endswith(f" -> {OBJECT_CACHE}")}

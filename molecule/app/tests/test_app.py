@@ -1,7 +1,15 @@
 """WordPress is installed and kept apart from its neighbours; its code cannot be changed by the user that runs it."""
 
+import json
+import os
+import pathlib
+import re
+import subprocess
+
 import pytest
 
+SCENARIO = pathlib.Path(__file__).parent.parent
+SCRATCH = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
 WORDPRESS = ("blog", "news")
 
 
@@ -21,11 +29,160 @@ def config_of(host, site):
     return packaged if root_of(host, site) == "/usr/share/wordpress" else f"/srv/www/{site}/wp-config.php"
 
 
-def wordpress(host, site, code):
+def wordpress(host, site, code, options=""):
     """Run PHP code inside a site's WordPress, as the site's user."""
     root = root_of(host, site)
     program = f"$_SERVER['HTTP_HOST']='{site}.lemp.test'; require '{root}/wp-load.php'; {code}"
-    return host.check_output("runuser -u %s -- php -r %s", site, program)
+    return host.check_output(f"runuser -u %s -- php {options} -r %s", site, program)
+
+
+REDIS = "$(command -v valkey-cli || command -v redis-cli) -s /run/lemp-test-redis/redis.sock"
+DROP_IN = "/usr/local/lib/lemp/wordpress-object-cache.php"
+CACHES = {
+    "redis": "['engine' => 'redis', 'host' => '/run/lemp-test-redis/redis.sock', 'port' => 0, 'prefix' => 'other:',"
+    " 'user' => 'other', 'password' => 'other-cache']",
+    "memcached": "['engine' => 'memcached', 'host' => '/run/lemp-test-memcached/memcached.sock', 'port' => 0,"
+    " 'prefix' => 'other:']",
+    "none": "['engine' => 'redis', 'host' => '/run/nothing.sock', 'port' => 0, 'prefix' => 'other:', 'user' => 'x',"
+    " 'password' => 'x']",
+}
+
+
+def redis(host, words, user="root"):
+    password = "" if user == "root" else f" --pass {user}-cache --no-auth-warning"
+    return host.check_output(f"{REDIS} --user {user}{password} {words}")
+
+
+def object_cache(host, engine, *programs, blog=0):
+    """Run each program in a process of its own, with the object cache alone; what each returns."""
+    answers = []
+    for program in programs:
+        code = f"""
+            define('ABSPATH', '/'); define('LEMP_OBJECT_CACHE', {CACHES[engine]});
+            function is_multisite() {{ return {blog} > 0; }} function get_current_blog_id() {{ return {blog}; }}
+            function wp_suspend_cache_addition() {{ return false; }}
+            ini_set('error_log', '/dev/null');
+            require '{DROP_IN}'; wp_cache_init(); wp_cache_add_global_groups(['users']);
+            wp_cache_add_non_persistent_groups(['counts']);
+            echo json_encode((function () {{ {program} }})());"""
+        answers.append(json.loads(host.check_output("php -r %s", code)))
+    return answers
+
+
+@pytest.mark.parametrize("engine", ["redis", "memcached"])
+def test_object_cache_keeps_values_between_requests(host, engine):
+    wrote, read = object_cache(
+        host,
+        engine,
+        """wp_cache_flush();
+           $object = (object) ['a' => 1]; wp_cache_set('object', $object, 'g'); $object->a = 2;
+           return [wp_cache_add('n', 5), wp_cache_add('n', 6), wp_cache_set('false', false), wp_cache_set('text', '7'),
+                   wp_cache_replace('none', 1), wp_cache_set('counted', 1, 'counts'), wp_cache_set('', 1),
+                   wp_cache_set("a key with blanks é" . str_repeat('x', 300), 'long'),
+                   wp_cache_set_multiple(['x' => 1, 'y' => [2]], 'g')];""",
+        """$false = wp_cache_get('false', '', false, $found); wp_cache_get('nothing', '', false, $nothing);
+           return [wp_cache_get('n'), wp_cache_add('n', 6), $false, $found, $nothing, wp_cache_get('text'),
+                   wp_cache_get('counted', 'counts'), wp_cache_get('object', 'g')->a,
+                   wp_cache_get("a key with blanks é" . str_repeat('x', 300)),
+                   wp_cache_get_multiple(['x', 'y', 'z'], 'g'),
+                   wp_cache_incr('n', 3), wp_cache_decr('n', 100), wp_cache_incr('nothing'), wp_cache_replace('n', 9),
+                   wp_cache_delete('n'), wp_cache_delete('n'), wp_cache_get('n')];""",
+    )
+    assert wrote == [True, False, True, True, False, True, False, True, {"x": True, "y": True}]
+    assert read == [
+        5, False, False, True, False, "7", False, 1, "long",
+        {"x": 1, "y": [2], "z": False}, 8, 0, False, True, True, False, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["redis", "memcached"])
+def test_flush_forgets_everything_of_the_site_at_once(host, engine):
+    set_up = "return wp_cache_set('a', 1) && wp_cache_set('b', 2, 'g');"
+    look = "return [wp_cache_get('a'), wp_cache_get('b', 'g')];"
+    assert object_cache(host, engine, set_up, look, "return wp_cache_flush();", look) == [True, [1, 2], True, [False, False]]
+
+
+@pytest.mark.parametrize("engine", ["redis", "memcached"])
+def test_blogs_of_a_network_share_global_groups_alone(host, engine):
+    object_cache(host, engine, "wp_cache_set('a', 'one'); wp_cache_set('u', 'user', 'users');", blog=1)
+    look = "return [wp_cache_get('a'), wp_cache_get('u', 'users'), wp_cache_switch_to_blog(1), wp_cache_get('a')];"
+    assert object_cache(host, engine, look, blog=2) == [[False, "user", None, "one"]]
+
+
+def test_without_a_server_values_last_for_the_request(host):
+    program = """wp_cache_set('a', 1); wp_cache_add('a', 2); wp_cache_incr('a');
+                 return [wp_cache_get('a'), wp_cache_get_multiple(['a', 'b']), wp_cache_delete('a'), wp_cache_flush()];"""
+    assert object_cache(host, "none", program, "return wp_cache_get('a');") == [[2, {"a": 2, "b": False}, True, True], False]
+
+
+def test_a_page_fills_the_sites_own_keys_and_the_next_one_finds_them(host):
+    view = "get_option('blogname'); $c = $GLOBALS['wp_object_cache']; echo json_encode([$c->cache_hits, $c->cache_misses]);"
+    wordpress(host, "blog", "wp_cache_flush();")
+    first, second = (json.loads(wordpress(host, "blog", view)) for _ in range(2))
+    assert second[1] < first[1]
+    keys = [key for key in redis(host, "--scan").splitlines() if not key.startswith("other:")]
+    assert len(keys) > 1
+    assert all(key.startswith("blog:wp:") for key in keys)
+    assert 0 < int(redis(host, f"ttl {keys[0]}")) <= 604800
+    assert wordpress(host, "blog", "update_option('lemp_test', 'new'); echo get_option('lemp_test');") == "new"
+    assert wordpress(host, "blog", "echo get_option('lemp_test'); delete_option('lemp_test');") == "new"
+
+
+def test_another_site_reaches_none_of_them(host):
+    wordpress(host, "blog", "wp_cache_set('secret', 'of the blog');")
+    [key] = [key for key in redis(host, "--scan").splitlines() if key.endswith(":default:secret")]
+    assert "of the blog" in redis(host, f"get {key}")
+    for command in (f"get {key}", f"set {key} x", f"del {key}", "--scan", "keys '*'", "flushall", "config get '*'"):
+        assert "NOPERM" in host.run(f"{REDIS} --user other --pass other-cache --no-auth-warning {command} 2>&1").stdout, command
+    assert "NOAUTH" in host.run(f"{REDIS} get {key}").stdout
+    assert "WRONGPASS" in host.run(f"{REDIS} --user blog --pass wrong --no-auth-warning get {key} 2>&1").stdout
+
+
+def test_a_redis_that_does_not_answer_still_serves_pages_and_is_in_the_log(host):
+    host.check_output("systemctl kill --signal STOP lemp-test-redis")
+    try:
+        said = wordpress(host, "blog", "echo get_option('blogname');", "-d error_log=/dev/stdout")
+    finally:
+        host.check_output("systemctl kill --signal CONT lemp-test-redis")
+    assert said.endswith("A blog&#039;s &quot;title&quot;")
+    assert said.count("WordPress runs without its object cache: ") == 1
+
+
+def test_object_cache_is_ours_or_that_of_somebody_else(host):
+    ours = host.file(f"{content_of(host, 'blog')}/object-cache.php")
+    assert (ours.is_symlink, ours.linked_to) == (True, DROP_IN)
+    assert host.file(DROP_IN).user == "root"
+    assert host.run(f"runuser -u blog -- sh -c 'echo >>{DROP_IN}'").rc != 0
+    theirs = host.file(f"{content_of(host, 'news')}/object-cache.php")
+    assert (theirs.is_symlink, theirs.content_string) == (False, "<?php // somebody's own\n")
+    assert wordpress(host, "news", "echo (int) wp_using_ext_object_cache();") == "0"
+    assert wordpress(host, "blog", "echo (int) wp_using_ext_object_cache();") == "1"
+
+
+def test_object_cache_goes_when_the_site_has_no_cache_any_more(host):
+    path = f"{content_of(host, 'blog')}/object-cache.php"
+    said = play(blog_cache=None)
+    assert "/srv/www/news/public/wp-content/object-cache.php is not ours and stays" in said
+    assert not host.file(path).exists
+    assert "LEMP_OBJECT_CACHE" not in host.file(config_of(host, "blog")).content_string
+    assert wordpress(host, "blog", "echo (int) wp_using_ext_object_cache();") == "0"
+    play()
+    assert host.file(path).is_symlink
+
+
+def play(**extra_vars):
+    """Run the converge play again; returns what it printed, in one line."""
+    done = subprocess.run(
+        ["ansible-playbook", "-i", f"{SCRATCH}/inventory", str(SCENARIO / "converge.yml"), "-e", json.dumps(extra_vars)],
+        env={**os.environ, "ANSIBLE_CONFIG": f"{SCRATCH}/ansible.cfg", "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    said = re.sub(r"\s+", " ", done.stdout + done.stderr)
+    assert done.returncode == 0, said
+    return said
 
 
 @pytest.mark.parametrize(
@@ -122,5 +279,6 @@ def test_apache_did_not_come_along(host):
 def test_no_password_is_readable_by_others(host):
     found = host.run("grep -rlE 'news-password|another password' /etc /srv /root /tmp /var/tmp /usr/local").stdout.split()
     assert found == ["/srv/www/news/wp-config.php"]
+    assert host.run("grep -rl blog-cache /etc /srv /root /tmp /var/tmp /usr/local").stdout.split() == [config_of(host, "blog")]
     config = host.file("/srv/www/news/wp-config.php")
     assert (config.mode, config.user, config.group) == (0o640, "root", "news")

@@ -58,13 +58,63 @@ def test_open_basedir_stops_reading_the_system(host):
     assert "root:" not in run_php(host, "shop", "echo file_get_contents('/etc/passwd');")
 
 
+REDIS = "$(command -v valkey-cli || command -v redis-cli) -s /run/lemp-test-redis/redis.sock --user root"
+# A session whose name a test knows, as no visitor could have it.
+SESSION = "ini_set('session.use_strict_mode', 0); session_id('{}'); session_start();"
+
+
+def redis(host, *words):
+    return host.check_output(f"{REDIS} " + " ".join(words))
+
+
 @pytest.mark.parametrize("site", SITES)
 def test_session_temporary_file_and_log_lie_in_the_pools_own_directories(host, row, site):
     run_php(host, site, "session_start(); $_SESSION['a'] = 1;")
-    assert host.check_output(f"ls /var/lib/php-fpm/{site}/session").startswith("sess_")
+    # Of shop they are in Redis.
+    assert bool(host.check_output(f"ls /var/lib/php-fpm/{site}/session")) == (site == "blog")
     assert run_php(host, site, "echo tempnam(sys_get_temp_dir(), 'x');").startswith(f"/var/lib/php-fpm/{site}/tmp/")
     run_php(host, site, "error_log('written by the test');")
     assert "written by the test" in host.file(f"{row('php_fpm')['log_dir']}/{site}.error.log").content_string
+
+
+def test_sessions_in_redis_survive_a_restart_and_expire(host, php):
+    run_php(host, "shop", SESSION.format("known") + " $_SESSION['a'] = 'kept';")
+    host.check_output(f"systemctl restart {php['service']}")
+    assert run_php(host, "shop", SESSION.format("known") + " echo $_SESSION['a'];") == "kept"
+    assert 7000 < int(redis(host, "ttl", "shop:session:known")) <= 7200
+
+
+def test_a_session_in_redis_is_of_one_request_at_a_time(host):
+    count = SESSION.format("counted") + " $n = $_SESSION['n'] ?? 0; usleep(300000); $_SESSION['n'] = $n + 1;"
+    run_php(host, "shop", count, "count.php")
+    request = "SCRIPT_FILENAME=/srv/www/shop/count.php SCRIPT_NAME=/count.php REQUEST_METHOD=GET"
+    one = f"{request} cgi-fcgi -bind -connect /run/php-fpm/shop.sock >/dev/null &"
+    host.check_output(f"sh -c '{one} {one} {one} wait'")
+    assert run_php(host, "shop", SESSION.format("counted") + " echo $_SESSION['n'];") == "4"
+
+
+def test_a_redis_that_is_away_loses_sessions_and_no_page(host):
+    host.check_output("systemctl kill --signal STOP lemp-test-redis")
+    try:
+        assert run_php(host, "blog", "echo 'up';") == "up"
+        assert run_php(host, "shop", "echo 'up';") == "up"
+    finally:
+        host.check_output("systemctl kill --signal CONT lemp-test-redis")
+
+
+def test_variables_reach_the_requests_of_their_pool_alone(host):
+    assert run_php(host, "shop", "echo getenv('DB_PASSWORD');") == 'it\'s a \\ "${HOME}"; # =secret'
+    assert run_php(host, "shop", "echo json_encode(getenv('EMPTY'));") == '""'
+    assert run_php(host, "blog", "echo json_encode(getenv('DB_PASSWORD'));") == "false"
+
+
+def test_secrets_of_a_pool_are_for_root_alone(host, php):
+    file = host.file(f"{php['pool_dir']}/lemp-shop.secrets.conf")
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o640)
+    for secret in ("shop-cache", "=secret"):
+        found = host.run("grep -rlF -- %s /etc /srv /var/lib/php-fpm /var/log /tmp /var/tmp /usr/local", secret).stdout.split()
+        assert [path for path in found if path != file.path] == []
+        assert host.run("ps axeww | grep -v grep | grep -F -- %s", secret).rc != 0
 
 
 def test_status_page_shows_the_planned_workers(host, php):

@@ -122,12 +122,50 @@ def test_settings_for_all_pools_come_last() -> None:
     assert lines(text)[-1] == 'display_errors = "stderr"'
 
 
+REDIS = {
+    **SHOP,
+    "session_save_handler": "redis",
+    "session_save_path": "unix:///run/redis.sock?auth[]=shop&auth[]=secret",
+    "env": {"DB_PASSWORD": 'it\'s a \\ "${HOME}"; # secret', "APP_ENV": "production", "EMPTY": ""},
+}
+
+
+def secrets(given: dict[str, Any]) -> str:
+    return ROLE.render(
+        "php/pool.d/lemp-pool.secrets.conf",
+        __php_fpm_pool=given,
+        __php_fpm_terminate_seconds=terminate_seconds(given),
+    )
+
+
+def test_sessions_elsewhere_are_locked_no_longer_than_a_request_lasts() -> None:
+    values = settings(secrets(REDIS))
+    assert values["php_admin_value[session.save_handler]"] == "redis"
+    assert values["php_admin_value[session.save_path]"] == "'unix:///run/redis.sock?auth[]=shop&auth[]=secret'"
+    assert int(values["php_admin_value[redis.session.lock_expire]"]) == 70
+    waiting = int(values["php_admin_value[redis.session.lock_retries]"]) * 20_000 / 1e6
+    assert waiting == 60
+
+
+def test_the_pools_own_file_holds_no_secret() -> None:
+    text = pool(REDIS)
+    assert "secret" not in text
+    assert "session.save_path" not in text
+
+
+def test_variables_are_written_so_that_nothing_in_them_has_a_meaning() -> None:
+    values = settings(secrets(REDIS))
+    assert values["env[APP_ENV]"] == "'production'"
+    assert values["env[DB_PASSWORD]"] == """'it'"'"'s a \\ "${HOME}"; # secret'"""
+    assert settings(secrets({**SHOP, "env": {"A": 1}})) == {"env[A]": "'1'"}
+
+
 def write_tree(folder: Path, pools: list[dict[str, Any]]) -> Path:
     """The role's files below ``folder``, with sockets, states and logs there too and the user of this process."""
     main = folder / "php-fpm.conf"
     texts = [ROLE.render("php/pool.d/lemp-global.conf", php_fpm_pools=pools)]
     for given in pools:
-        texts.append(pool(given, php_fpm_pools=pools))
+        texts += [pool(given, php_fpm_pools=pools), *([secrets(given)] if "env" in given else [])]
     text = "\n".join(texts)
     for old, new in {
         r"/run/php-fpm|/var/log/php-fpm|/var/lib/php-fpm": str(folder),
@@ -146,7 +184,7 @@ def judge(configuration: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("weight", [1, 20])
 def test_php_fpm_accepts_the_pools(weight: int, tmp_path: Path) -> None:
-    done = judge(write_tree(tmp_path, [{**BLOG, "weight": weight}, SHOP]))
+    done = judge(write_tree(tmp_path, [{**BLOG, "weight": weight}, REDIS]))
     assert "test is successful" in done.stderr
     assert "WARNING" not in done.stderr
     assert done.returncode == 0

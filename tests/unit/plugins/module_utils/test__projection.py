@@ -188,7 +188,8 @@ def test_sessions_are_kept_under_the_account_and_the_prefix_of_the_site() -> Non
         "unix:///run/lemp-redis-session/redis.sock?auth[]=shop&auth[]=shop%20cache%26%3F%23%5B%5D"
         "&prefix=shop%3Asession%3A&timeout=5",
     )
-    assert "session_save_path" not in blog and "session_save_path" not in feed
+    for pool in (blog, feed):
+        assert "session_save_path" not in pool
 
 
 def test_extensions_follow_from_the_engines() -> None:
@@ -241,7 +242,8 @@ def test_wordpress_is_told_its_own_cache() -> None:
         "user": "blog",
         "password": "blog-cache",
     }
-    assert "cache" not in shop and "cache" not in feed
+    for site in (shop, feed):
+        assert "cache" not in site
     [pool] = projection.php_fpm_pools(complete(TIERED[1:2]))
     assert projection.OBJECT_CACHE in pool["open_basedir"]
 
