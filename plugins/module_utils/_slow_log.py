@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import gzip
 import json
@@ -14,8 +15,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, BinaryIO
 
+from ._plan_report import size_text
 from ._slow_sql import Dialect, Masked, mask
 
 CHUNK = 2**20
@@ -74,29 +76,19 @@ def read_newest(pattern: str, most: int, since: float) -> Excerpt:
     found, texts = Excerpt(), []
     for path in _by_age(pattern):
         try:
-            # The log's directory belongs to the server's account, which must not choose what root reads.
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            found.notes.append(f"{path} was not read: {error.strerror}.")
+            with _opened(path) as stream:
+                about = os.fstat(stream.fileno())
+                if about.st_size == 0 or about.st_mtime < since:
+                    continue
+                if found.size >= most:
+                    found.notes.append(f"{path} and older files were not read: {size_text(most)} is the most that is.")
+                    break
+                content, is_whole = _tail(stream, path.endswith(".gz"), most - found.size)
+        except (OSError, EOFError, zlib.error) as error:
+            found.notes.append(f"{path} was not read: {getattr(error, 'strerror', None) or error}.")
             continue
-        with open(handle, "rb") as stream:
-            about = os.fstat(handle)
-            if not stat.S_ISREG(about.st_mode) or about.st_size == 0 or about.st_mtime < since:
-                continue
-            if found.size >= most:
-                found.notes.append(f"{path} and older files were not read: {most // 2**20} MB is the most that is.")
-                break
-            if path.endswith((".xz", ".zst", ".bz2", ".lz4")):
-                found.notes.append(f"{path} was not read: of compressed files only gzip's are.")
-                continue
-            room = most - found.size
-            try:
-                content, is_whole = _tail_of_gzip(stream, room) if path.endswith(".gz") else _tail(stream, about.st_size, room)
-            except (OSError, EOFError, zlib.error) as error:
-                found.notes.append(f"{path} was not read: {error}.")
-                continue
         if not is_whole:
-            found.notes.append(f"Only the last {len(content) // 2**20} MB of {path} were read.")
+            found.notes.append(f"Only the last {size_text(len(content))} of {path} were read.")
         found.files.append(path)
         found.size += len(content)
         texts.append(content.decode("utf-8", errors="replace"))
@@ -108,19 +100,28 @@ def _by_age(pattern: str) -> list[str]:
     """Files of a log, the newest first. Two that were written at the same moment: the shorter name is the newer."""
     found = []
     for path in set(glob.glob(f"{pattern}*")):
-        try:
+        with contextlib.suppress(OSError):
             found.append((-os.lstat(path).st_mtime, len(path), path))
-        except OSError:
-            continue
     return [path for _, _, path in sorted(found)]
 
 
-def _tail(stream: Any, size: int, room: int) -> tuple[bytes, bool]:
-    stream.seek(max(0, size - room))
-    return stream.read(room), size <= room
+def _opened(path: str) -> BinaryIO:
+    """A file of the log. Its directory belongs to the server's account, which must not choose what root reads."""
+    if path.endswith((".xz", ".zst", ".bz2", ".lz4")):
+        raise OSError("of compressed files only gzip's are")
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError("it is no regular file")
+    return open(handle, "rb")
 
 
-def _tail_of_gzip(stream: Any, room: int) -> tuple[bytes, bool]:
+def _tail(stream: BinaryIO, is_packed: bool, room: int) -> tuple[bytes, bool]:
+    """The last ``room`` bytes of a file, and whether these are all."""
+    if not is_packed:
+        size = os.fstat(stream.fileno()).st_size
+        stream.seek(max(0, size - room))
+        return stream.read(room), size <= room
     kept: deque[bytes] = deque()
     size = unpacked = 0
     with gzip.open(stream) as unpacking:
@@ -128,10 +129,9 @@ def _tail_of_gzip(stream: Any, room: int) -> tuple[bytes, bool]:
             kept.append(chunk)
             size += len(chunk)
             unpacked += len(chunk)
-            while kept and size - len(kept[0]) >= room:
+            while size - len(kept[0]) >= room:
                 size -= len(kept.popleft())
-    content = b"".join(kept)
-    return content[-room:], unpacked <= room
+    return b"".join(kept)[-room:], unpacked <= room
 
 
 # MariaDB: https://mariadb.com/kb/en/slow-query-log-overview/. A line of a statement may look like the head of an entry: whoever
@@ -202,17 +202,22 @@ _DURATION = r"LOG:  duration: (?P<ms>\d+(?:\.\d+)?) ms  (?:statement|execute [^:
 
 def postgresql_pattern(prefix: str) -> re.Pattern[str]:
     """What finds slow statements in a log whose lines begin with this ``log_line_prefix``."""
-    parts, seen = [], set()
-    for literal, escape in re.findall(r"([^%]+)|%-?\d*(.)", prefix):
+    parts: list[str] = []
+    seen: set[str] = set()
+    for literal, padding, escape in re.findall(r"([^%]+)|%(-?\d*)(.)", prefix):
         if literal:
-            # Blanks may be more where an escape is padded.
-            parts.append(re.sub(r"(?:\\ )+", " +", re.escape(literal)))
-        elif escape in seen and escape != "%":
-            parts.append(r"\S*?")
+            parts.append(re.escape(literal))
+            continue
+        if padding:
+            parts.append(" *")
+        if escape in seen:
+            # Names of groups are there once.
+            parts.append(r"[^\n]*?")
         else:
             parts.append(_ESCAPES.get(escape, r"[^\n]*?"))
-            # Both write the same groups.
-            seen |= {"m", "t"} if escape in "mt" else {escape}
+            seen |= {"m", "t"} if escape in "mt" else {escape} - {"%", "q"}
+        if padding:
+            parts.append(" *")
     return re.compile(f"^{''.join(parts)}{_DURATION}", re.M)
 
 

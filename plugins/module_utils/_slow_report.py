@@ -38,7 +38,8 @@ def duration(seconds: float) -> str:
         return f"{int(seconds) // 60} min"
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
-            return f"{seconds / size:.3g} {unit}" if seconds < 1000 * size else f"{seconds / size:.0f} {unit}"
+            number = seconds / size
+            return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {unit}"
     return f"{seconds * 1e6:.0f} us"
 
 

@@ -316,7 +316,7 @@ SELECT s.name, coalesce(f.setting, CASE WHEN s.name = 'log_min_duration_statemen
 FROM pg_catalog.pg_settings AS s
 LEFT JOIN pg_catalog.pg_file_settings AS f ON f.name = s.name AND f.applied AND s.name = 'log_min_duration_statement'
 WHERE s.name IN ('server_version', 'server_version_num', 'data_directory', 'logging_collector', 'log_directory', 'log_filename',
-  'log_line_prefix', 'log_min_duration_statement', 'lc_messages', 'standard_conforming_strings')
+  'log_line_prefix', 'log_destination', 'log_min_duration_statement', 'lc_messages', 'standard_conforming_strings')
 """
 _STATISTICS = """
 SELECT s.query, s.calls, s.total_exec_time / 1000 AS seconds, s.max_exec_time / 1000 AS slowest, s.rows,
@@ -478,14 +478,13 @@ class _Cluster:
         about = {
             "source": "pg_stat_statements, which counts since it was reset",
             "since": moment(reset),
-            "notes": [
-                "pg_stat_statements counts since it was reset; how far back the report goes is not for explain_slow to say."
-            ],
+            "notes": [],
         }
         return sorted(groups.values(), key=lambda one: (-one.seconds, one.masked.identity)), about
 
     def _logged(self, dialect: Dialect) -> tuple[list[Group], dict[str, Any]]:
         least = self.settings["log_min_duration_statement"]
+        unit = " ms" if least.isdecimal() else ""
         notes = ["pg_stat_statements is not loaded in any database; the log tells less."]
         pattern = self._log()
         log = read_newest(pattern, self._wanted.most, self._wanted.since) if pattern else Excerpt()
@@ -501,12 +500,12 @@ class _Cluster:
         )
         if least == "-1":
             notes.append("log_min_duration_statement is -1, so slow statements leave no trace in the log either.")
-        elif not pattern:
-            notes.append("The log does not go to a file.")
+        elif not pattern or "stderr" not in self.settings["log_destination"]:
+            notes.append(f"log_destination is {self.settings['log_destination']}, but only files of stderr are read here.")
         if not re.match(r"C\b|POSIX|en", self.settings["lc_messages"] or "C"):
             notes.append(f"lc_messages is {self.settings['lc_messages']}, but the log is read in English only.")
         about = {
-            "source": f"log of statements that took at least {least}{' ms' if least.isdecimal() else ''}",
+            "source": "log of slow statements" + ("" if least == "-1" else f", those of {least}{unit} and more"),
             "files": log.files,
             "since": moment(self._wanted.since),
             "notes": [*notes, *log.notes],

@@ -51,7 +51,7 @@ def test_mariadb(statement: str, shown: str) -> None:
     [
         ("SELECT a FROM t WHERE b = 'x''y' AND c = 2", "SELECT a FROM t WHERE b = $1 AND c = $2", ""),
         (r"SELECT 'a\' , b, E'a\'b', c", "SELECT $1 , b, $2, c", ""),
-        ("SELECT $q$ it's $x$ $q$, $$y$$ FROM \"T\"\"1\"", 'SELECT $1, ... FROM "T""1"', 'SELECT $1, $2 FROM "T""1"'),
+        ('SELECT $q$ it\'s $x$ $q$, $$y$$ FROM "T""1"', 'SELECT $1, ... FROM "T""1"', 'SELECT $1, $2 FROM "T""1"'),
         ("SELECT a FROM t WHERE b = $2 AND c = $1 AND d = 5", "SELECT a FROM t WHERE b = $2 AND c = $1 AND d = $3", ""),
         ("SELECT a /* x /* y */ z */ FROM t -- 'w'\nLIMIT 5;", "SELECT a FROM t LIMIT $1", ""),
         ("SELECT now() - interval '1 day'", "SELECT now() - interval $1", "SELECT now() - CAST($1 AS interval)"),
