@@ -46,7 +46,8 @@ PLUGINS = ("mysql_native_password", "ed25519", "unix_socket")
 OWN_VARIABLES = frozenset(
     """
     bind_address port skip_name_resolve event_scheduler log_bin server_id binlog_expire_logs_seconds
-    max_binlog_total_size ssl_cert ssl_key ssl_ca require_secure_transport tls_version character_set_server collation_server innodb_buffer_pool_size innodb_log_file_size
+    max_binlog_total_size ssl_cert ssl_key ssl_ca require_secure_transport tls_version character_set_server
+    collation_server innodb_buffer_pool_size innodb_log_file_size
     max_connections table_open_cache max_heap_table_size tmp_table_size sort_buffer_size join_buffer_size read_buffer_size
     read_rnd_buffer_size thread_stack binlog_cache_size performance_schema slow_query_log_file log_slow_query_file
     long_query_time log_slow_query_time socket datadir
@@ -118,6 +119,49 @@ def version_in(versions: str, label: str) -> tuple[int, int] | None:
     """Major and minor version behind a label of the lines that :func:`problems` takes."""
     match = re.search(rf"^\s*{label} *(?:\d+:)?(\d+)\.(\d+)", versions, re.M)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def upgrade(found: str, backup_dir: str) -> dict[str, Any]:
+    """What an upgrade has to do on a host.
+
+    :param found: the lines that :func:`problems` takes, with ``Installed: 1:10.11.6-1``, ``Data bytes: 123`` (what the data
+        directory takes), ``Free bytes: 456`` (what is free where backups go) and ``Prepared: yes`` (XA transactions are).
+    :param backup_dir: where backups go.
+    :returns: ``due``, whether anything is; ``version`` of the packages to install, empty where those that are there stay;
+        ``old``, the packages' version before; ``problems``, one sentence each.
+    """
+    installed, candidate = _package_version(found, "Installed"), _package_version(found, "Candidate")
+    server, data = version_in(found, r"\S+ +Ver"), version_in(found, "Data:")
+    offered = version_in(found, "Candidate:")
+    version = candidate if candidate and candidate != installed and offered and server and offered >= server else ""
+    numbers = {name: int(number) for name, number in re.findall(r"^(Data bytes|Free bytes): *(\d+)", found, re.M)}
+    needed = numbers.get("Data bytes", 0) * 11 // 10
+    target = offered if version else server
+    sentences = _odd_versions(found)
+    if not installed:
+        sentences.append("There is no package mariadb-server on this host to upgrade; run the role first.")
+    if data and data < OLDEST:
+        sentences.append(
+            f"The data directory was last used by MariaDB {_dotted(data)}, from which there is no tested way to "
+            f"{_dotted(target) if target else 'this server'}; upgrade to {_dotted(OLDEST)} first, or import a dump."
+        )
+    if numbers.get("Free bytes", needed) < needed:
+        sentences.append(
+            f"The backup needs {needed // 2**20} MB in {backup_dir}, where {numbers['Free bytes'] // 2**20} MB are free; make "
+            "room, or set mariadb_backup_dir."
+        )
+    if re.search("^Prepared: yes", found, re.M):
+        sentences.append(
+            "Prepared XA transactions are open, which no upgrade carries over; commit them or roll them back (XA RECOVER lists "
+            "them)."
+        )
+    due = bool(version) or bool(data and server and data < server)
+    return {"due": due, "version": version, "old": installed, "problems": sentences if due or not installed else []}
+
+
+def _package_version(found: str, label: str) -> str:
+    match = re.search(rf"^\s*{label}: *(\d\S*)", found, re.M)
+    return match[1] if match else ""
 
 
 def _server_version(versions: str) -> tuple[int, int] | None:
@@ -277,18 +321,14 @@ def _odd_roles(users: Sequence[Mapping[str, Any]], roles: Sequence[Mapping[str, 
             "add it there or correct its name."
         )
     foreign = [
-        account_of(user)
-        for user in users
-        if user.get("default_role") and user["default_role"] not in (user.get("roles") or [])
+        account_of(user) for user in users if user.get("default_role") and user["default_role"] not in (user.get("roles") or [])
     ]
     if foreign:
         found.append(f"mariadb_users: the default_role of {', '.join(foreign)} is none of its roles; add it to them.")
     return found
 
 
-def _odd_rights(
-    owners: Sequence[Mapping[str, Any]], databases: Sequence[str], variable: str, versions: str
-) -> list[str]:
+def _odd_rights(owners: Sequence[Mapping[str, Any]], databases: Sequence[str], variable: str, versions: str) -> list[str]:
     found = []
     listed = [entry for owner in owners for entry in owner.get("privileges") or []]
     unknown: list[Any] = [[] for entry in listed if not entry["grant"]]
@@ -364,8 +404,8 @@ def _odd_imports(imports: Sequence[Mapping[str, Any]], databases: Sequence[str])
     missing = [str(entry["database"]) for entry in imports if entry["database"] not in databases]
     if missing:
         found.append(
-            f"mariadb_imports fills {', '.join(missing)}, but mariadb_databases lists only {', '.join(databases) or 'nothing'}; "
-            "add the database there or correct its name."
+            f"mariadb_imports fills {', '.join(missing)}, but mariadb_databases lists only "
+            f"{', '.join(databases) or 'nothing'}; add the database there or correct its name."
         )
     twice = _repeated(str(entry["database"]) for entry in imports)
     if twice:

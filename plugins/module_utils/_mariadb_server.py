@@ -218,9 +218,7 @@ class _Accounts:
         proxies: Iterable[Row],
     ):
         self._accounts = {self._key(row): json.loads(row["Priv"]) for row in accounts}
-        self._scopes, self._parts, self._memberships, self._proxies = map(
-            self._grouped, (scopes, parts, memberships, proxies)
-        )
+        self._scopes, self._parts, self._memberships, self._proxies = map(self._grouped, (scopes, parts, memberships, proxies))
 
     @staticmethod
     def _key(row: Row) -> Key:

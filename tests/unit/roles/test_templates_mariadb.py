@@ -156,7 +156,8 @@ def test_mariadb_would_notice_a_broken_template(tmp_path: Path) -> None:
 
 # When names of variables came and went; real servers of 10.6, 10.11 and 11.8 judge the configuration in scenario mariadb.
 # Sources: pages "System Variables Added in MariaDB ..." below
-# https://mariadb.com/docs/server/ha-and-performance/optimization-and-tuning/system-variables and "Upgrading from ... to ..." below
+# https://mariadb.com/docs/server/ha-and-performance/optimization-and-tuning/system-variables
+# and "Upgrading from ... to ..." below
 # https://mariadb.com/docs/server/server-management/install-and-upgrade-mariadb/upgrading/mariadb-community-server-upgrade-paths
 ADDED = {
     "binlog_expire_logs_seconds": (10, 6),

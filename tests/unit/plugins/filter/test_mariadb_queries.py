@@ -6,7 +6,9 @@ from templating import evaluate
 
 
 def test_statements_name_the_wanted_accounts() -> None:
-    found = evaluate("{{ [{'name': 'shop', 'password': 'secret'}] | lemp.stack.mariadb_queries([{'name': 'readers'}], [], ['port']) }}")
+    found = evaluate(
+        "{{ [{'name': 'shop', 'password': 'secret'}] | lemp.stack.mariadb_queries([{'name': 'readers'}], [], ['port']) }}"
+    )
     assert [statement for statement in found if not statement.startswith("SELECT ")] == []
     assert "User IN ('readers', 'shop')" in found[2]
     assert "VARIABLE_NAME IN ('port', 'version')" in found[-1]

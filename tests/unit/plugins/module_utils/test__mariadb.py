@@ -15,6 +15,7 @@ from ansible_collections.lemp.stack.plugins.module_utils._mariadb import (
     host_of,
     overlap,
     problems,
+    upgrade,
     version_in,
 )
 
@@ -297,3 +298,50 @@ def test_servers_too_old_and_data_too_new_are_refused(versions: str, sentence: s
 def test_versions_are_read_with_an_epoch_and_without() -> None:
     assert version_in("  Candidate: 1:10.11.6-1", "Candidate:") == version_in("Candidate:10.11.6", "Candidate:") == (10, 11)
     assert version_in("Candidate: (none)", "Candidate:") is None
+
+
+# Upgrades
+
+MINOR = "Installed: 1:11.8.3-1\nCandidate: 1:11.8.9-1\nmariadbd  Ver 11.8.3-MariaDB\nData: 11.8.3-MariaDB\n"
+MOVED = "Installed: 11.8.9-1\nCandidate: 11.8.9-1\nmariadbd  Ver 11.8.9-MariaDB\nData: 10.11.6-MariaDB\n"
+
+
+@pytest.mark.parametrize(
+    ("found", "due", "version"),
+    [
+        (MINOR, True, "1:11.8.9-1"),
+        (MINOR.replace("11.8.9", "12.3.1"), True, "1:12.3.1-1"),
+        (MINOR.replace("11.8.9", "11.8.3"), False, ""),
+        # Somebody took a repository away; what is there stays.
+        (MINOR.replace("1:11.8.9", "1:10.11.6"), False, ""),
+        (MINOR.replace("Candidate: 1:11.8.9-1", "Candidate: (none)"), False, ""),
+        (MOVED, True, ""),
+        (MOVED.replace("10.11.6", "11.8.1"), False, ""),
+    ],
+)
+def test_an_upgrade_is_due_for_newer_packages_or_older_data(found: str, due: bool, version: str) -> None:
+    outcome = upgrade(found, "/b")
+    assert (outcome["due"], outcome["version"], outcome["problems"]) == (due, version, [])
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (f"Data bytes: {10 * 2**30}\nFree bytes: {10 * 2**30}\n", "The backup needs 11264 MB in /b, where 10240 MB are free"),
+        ("Prepared: yes\n", "Prepared XA transactions are open"),
+        ("Data bytes: 10\nFree bytes: 11\n", ""),
+    ],
+)
+def test_what_stands_in_the_way_of_an_upgrade_is_said(more: str, sentence: str) -> None:
+    found = upgrade(MINOR + more, "/b")["problems"]
+    assert len(found) == bool(sentence)
+    assert sentence in " ".join(found)
+    # It matters only where there is something to do.
+    assert upgrade(MINOR.replace("11.8.9", "11.8.3") + more, "/b")["problems"] == []
+
+
+def test_data_too_old_or_too_new_and_hosts_without_packages_are_refused() -> None:
+    assert "no tested way to 11.8" in upgrade(MOVED.replace("10.11.6", "10.3.1"), "/b")["problems"][0]
+    newer = MINOR.replace("Data: 11.8.3", "Data: 12.3.1")
+    assert "is newer than this host's 11.8" in upgrade(newer, "/b")["problems"][0]
+    assert "no package mariadb-server on this host" in " ".join(upgrade("", "/b")["problems"])

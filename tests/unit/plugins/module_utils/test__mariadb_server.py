@@ -179,7 +179,9 @@ def test_nothing_is_due_on_a_server_as_wanted() -> None:
 
 
 def test_what_is_open_is_closed_and_what_is_missing_is_made() -> None:
-    found = due(rows(doors=[{"statement": "DROP USER ''@'localhost'"}], databases=[]), ["shop_a", "blog"], [], [], "utf8mb4_bin")
+    found = due(
+        rows(doors=[{"statement": "DROP USER ''@'localhost'"}], databases=[]), ["shop_a", "blog"], [], [], "utf8mb4_bin"
+    )
     assert found["statements"] == [
         "DROP USER ''@'localhost'",
         "CREATE DATABASE `shop_a` CHARACTER SET utf8mb4 COLLATE `utf8mb4_bin`",
