@@ -141,7 +141,7 @@ TEXTS = {
     "max_binlog_total_size": Text(
         "bytes",
         0,
-        "what the redo log leaves of this service's share of the disk, 256 MiB at least",
+        "a quarter of what the redo log leaves of this service's share of the disk, 256 MiB at least",
         f"{BINLOG}#max_binlog_total_size",
         since=(11, 4),
     ),
@@ -302,7 +302,7 @@ class MariaDB(Service):
             size, bound = down(self.disk_share, MIB), "disk"
         section.put("innodb_log_file_size", size, bound, innodb_buffer_pool_size=pool, disk_bytes=self.disk.size)
         if self.binlog and self.disk_share:
-            most = max(BINLOG_LEAST, down(self.disk_share - size, MIB))
+            most = max(BINLOG_LEAST, down((self.disk_share - size) // 4, MIB))
             section.put("max_binlog_total_size", most, "disk", disk_bytes=self.disk.size, innodb_log_file_size=size)
 
     def _put_disk(self, section: Section) -> None:

@@ -37,7 +37,7 @@ THREAD_BUFFERS = (
 )
 GLOBAL_BUFFERS = "key_buffer_size aria_pagecache_buffer_size innodb_log_buffer_size query_cache_size".split()
 # Variables with the first version that knows them, from the servers' own manuals.
-MARIADB_SINCE = {"max_tmp_total_space_usage": (11, 5)}
+MARIADB_SINCE = {"max_tmp_total_space_usage": (11, 5), "max_binlog_total_size": (11, 4)}
 POSTGRESQL_SINCE = {
     "hash_mem_multiplier": (13,),
     "max_slot_wal_keep_size": (13,),

@@ -1,0 +1,44 @@
+"""MariaDB's binary log: examples. What holds on every host is in ``test_invariants.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.lemp.stack.plugins.module_utils._plan.budget import make_plan
+from ansible_collections.lemp.stack.plugins.module_utils._plan.units import GIB, MIB
+
+
+def planned(disk: int, **inputs: Any) -> dict[str, Any]:
+    disks = {"/var/lib/mysql": {"kind": "ssd", "size_bytes": disk}} if disk else {}
+    facts = {"memtotal_mb": 4096, "processor_nproc": 2, "lemp_capacity": {"disks": disks}}
+    values = make_plan(facts, {"mariadb": {"version": "11.8", **inputs}})["mariadb"]
+    assert isinstance(values, dict)
+    return values
+
+
+def test_the_binary_log_gets_a_quarter_of_what_the_redo_log_leaves() -> None:
+    values, without = planned(100 * GIB, binlog=True), planned(100 * GIB)
+    assert "max_binlog_total_size" not in without
+    assert {name: value for name, value in values.items() if name != "max_binlog_total_size"} == without
+    left = 60 * GIB - values["innodb_log_file_size"]
+    assert left // 4 - MIB < values["max_binlog_total_size"] <= left // 4
+
+
+def test_a_small_disk_still_has_two_files() -> None:
+    assert planned(2 * GIB, binlog=True)["max_binlog_total_size"] == 256 * MIB
+
+
+@pytest.mark.parametrize(("version", "known"), [("10.11", False), ("11.3", False), ("11.4", True), ("", False)])
+def test_older_servers_are_not_given_the_bound(version: str, known: bool) -> None:
+    assert ("max_binlog_total_size" in planned(100 * GIB, binlog=True, version=version)) is known
+
+
+def test_nothing_is_promised_where_the_disk_is_unknown() -> None:
+    assert "max_binlog_total_size" not in planned(0, binlog=True)
+
+
+def test_anything_but_yes_and_no_is_refused() -> None:
+    with pytest.raises(ValueError, match="binlog of mariadb is 'maybe', but must be true or false"):
+        planned(0, binlog="maybe")
