@@ -27,6 +27,8 @@ USES = {"cache": (False, "allkeys-lru"), "session": (True, "volatile-lru"), "que
 # Names units, directories, files and users' input.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 ONE_KEYS = ("maxmemory_mb", "maxclients", "extra_clients", "use", "persistent")
+# What role redis says of an instance beside that is no matter here.
+ROLE_KEYS = ("name", "port", "users")
 KEYS = ("instances", *ONE_KEYS, "version")
 
 ADMIN = "https://valkey.io/topics/admin/"
@@ -165,5 +167,5 @@ def read_instances(given: Mapping[str, Any], *, has_php: bool) -> list[Instance]
             )
         if name in found:
             raise ValueError(f"name of a redis instance is {name!r}, but another has it too; give each a name of its own.")
-        found[name] = Instance(name, Inputs(f"redis instance {name}", item, ("name", *ONE_KEYS)), has_php=has_php)
+        found[name] = Instance(name, Inputs(f"redis instance {name}", item, (*ROLE_KEYS, *ONE_KEYS)), has_php=has_php)
     return list(found.values())
