@@ -23,7 +23,8 @@ def test_the_binary_log_gets_a_quarter_of_what_the_redo_log_leaves() -> None:
     assert "max_binlog_total_size" not in without
     assert {name: value for name, value in values.items() if name != "max_binlog_total_size"} == without
     left = 60 * GIB - values["innodb_log_file_size"]
-    assert left // 4 - MIB < values["max_binlog_total_size"] <= left // 4
+    # The size of a disk is taken coarsely.
+    assert 0.9 * left // 4 < values["max_binlog_total_size"] <= left // 4
 
 
 def test_a_small_disk_still_has_two_files() -> None:
