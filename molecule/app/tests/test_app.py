@@ -49,8 +49,7 @@ CACHES = {
 
 
 def redis(host, words, user="root"):
-    password = "" if user == "root" else f" --pass {user}-cache --no-auth-warning"
-    return host.check_output(f"{REDIS} --user {user}{password} {words}")
+    return host.check_output(f"{REDIS} --user {user} --pass {user}-cache --no-auth-warning {words}")
 
 
 def object_cache(host, engine, *programs, blog=0):
@@ -71,28 +70,37 @@ def object_cache(host, engine, *programs, blog=0):
 
 @pytest.mark.parametrize("engine", ["redis", "memcached"])
 def test_object_cache_keeps_values_between_requests(host, engine):
+    long_key = '"a key with blanks é" . str_repeat("x", 300)'
     wrote, read = object_cache(
         host,
         engine,
-        """wp_cache_flush();
-           $object = (object) ['a' => 1]; wp_cache_set('object', $object, 'g'); $object->a = 2;
-           return [wp_cache_add('n', 5), wp_cache_add('n', 6), wp_cache_set('false', false), wp_cache_set('text', '7'),
-                   wp_cache_replace('none', 1), wp_cache_set('counted', 1, 'counts'), wp_cache_set('', 1),
-                   wp_cache_set("a key with blanks é" . str_repeat('x', 300), 'long'),
-                   wp_cache_set_multiple(['x' => 1, 'y' => [2]], 'g')];""",
-        """$false = wp_cache_get('false', '', false, $found); wp_cache_get('nothing', '', false, $nothing);
-           return [wp_cache_get('n'), wp_cache_add('n', 6), $false, $found, $nothing, wp_cache_get('text'),
-                   wp_cache_get('counted', 'counts'), wp_cache_get('object', 'g')->a,
-                   wp_cache_get("a key with blanks é" . str_repeat('x', 300)),
-                   wp_cache_get_multiple(['x', 'y', 'z'], 'g'),
-                   wp_cache_incr('n', 3), wp_cache_decr('n', 100), wp_cache_incr('nothing'), wp_cache_replace('n', 9),
-                   wp_cache_delete('n'), wp_cache_delete('n'), wp_cache_get('n')];""",
+        f"""wp_cache_flush();
+            $object = (object) ['a' => 1]; wp_cache_set('object', $object, 'g'); $object->a = 2;
+            return [wp_cache_add('n', 5), wp_cache_add('n', 6), wp_cache_set('false', false), wp_cache_set('text', '7'),
+                    wp_cache_replace('none', 1), wp_cache_set('counted', 1, 'counts'), wp_cache_set('', 1),
+                    wp_cache_set({long_key}, 'long'), wp_cache_get('object', 'g')->a,
+                    wp_cache_set_multiple(['x' => 1, 'y' => [2]], 'g')];""",
+        f"""$false = wp_cache_get('false', '', false, $found); wp_cache_get('nothing', '', false, $nothing);
+            return [wp_cache_get('n'), wp_cache_add('n', 6), $false, $found, $nothing, wp_cache_get('text'),
+                    wp_cache_get('counted', 'counts'), wp_cache_get('object', 'g')->a, wp_cache_get({long_key}),
+                    wp_cache_get_multiple(['x', 'y', 'z'], 'g')];""",
     )
-    assert wrote == [True, False, True, True, False, True, False, True, {"x": True, "y": True}]
-    assert read == [
-        5, False, False, True, False, "7", False, 1, "long",
-        {"x": 1, "y": [2], "z": False}, 8, 0, False, True, True, False, False,
-    ]  # fmt: skip
+    assert wrote == [True, False, True, True, False, True, False, True, 1, {"x": True, "y": True}]
+    assert read == [5, False, False, True, False, "7", False, 1, "long", {"x": 1, "y": [2], "z": False}]
+
+
+@pytest.mark.parametrize("engine", ["redis", "memcached"])
+def test_object_cache_counts_on_the_server_and_forgets_what_is_deleted(host, engine):
+    answers = object_cache(
+        host,
+        engine,
+        "wp_cache_set('n', 5); return [wp_cache_incr('n', 3), wp_cache_decr('n', 1), wp_cache_incr('nothing')];",
+        "return [wp_cache_get('n'), wp_cache_decr('n', 100)];",
+        "return [wp_cache_get('n'), wp_cache_replace('n', 9)];",
+        "return [wp_cache_get('n'), wp_cache_delete('n'), wp_cache_delete('n')];",
+        "return wp_cache_get('n');",
+    )
+    assert answers == [[8, 7, False], [7, 0], [0, True], [9, True, False], False]
 
 
 @pytest.mark.parametrize("engine", ["redis", "memcached"])

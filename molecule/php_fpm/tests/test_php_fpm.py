@@ -58,7 +58,7 @@ def test_open_basedir_stops_reading_the_system(host):
     assert "root:" not in run_php(host, "shop", "echo file_get_contents('/etc/passwd');")
 
 
-REDIS = "$(command -v valkey-cli || command -v redis-cli) -s /run/lemp-test-redis/redis.sock --user root"
+REDIS = "$(command -v valkey-cli || command -v redis-cli) -s /run/lemp-test-redis/redis.sock --user root --pass any --no-auth-warning"
 # A session whose name a test knows, as no visitor could have it.
 SESSION = "ini_set('session.use_strict_mode', 0); session_id('{}'); session_start();"
 
@@ -104,7 +104,6 @@ def test_a_redis_that_is_away_loses_sessions_and_no_page(host):
 
 def test_variables_reach_the_requests_of_their_pool_alone(host):
     assert run_php(host, "shop", "echo getenv('DB_PASSWORD');") == 'it\'s a \\ "${HOME}"; # =secret'
-    assert run_php(host, "shop", "echo json_encode(getenv('EMPTY'));") == '""'
     assert run_php(host, "blog", "echo json_encode(getenv('DB_PASSWORD'));") == "false"
 
 

@@ -141,7 +141,7 @@ def secrets(given: dict[str, Any]) -> str:
 def test_sessions_elsewhere_are_locked_no_longer_than_a_request_lasts() -> None:
     values = settings(secrets(REDIS))
     assert values["php_admin_value[session.save_handler]"] == "redis"
-    assert values["php_admin_value[session.save_path]"] == "'unix:///run/redis.sock?auth[]=shop&auth[]=secret'"
+    assert values["php_admin_value[session.save_path]"] == '"unix:///run/redis.sock?auth[]=shop&auth[]=secret"'
     assert int(values["php_admin_value[redis.session.lock_expire]"]) == 70
     waiting = int(values["php_admin_value[redis.session.lock_retries]"]) * 20_000 / 1e6
     assert waiting == 60
@@ -155,9 +155,9 @@ def test_the_pools_own_file_holds_no_secret() -> None:
 
 def test_variables_are_written_so_that_nothing_in_them_has_a_meaning() -> None:
     values = settings(secrets(REDIS))
-    assert values["env[APP_ENV]"] == "'production'"
-    assert values["env[DB_PASSWORD]"] == """'it'"'"'s a \\ "${HOME}"; # secret'"""
-    assert settings(secrets({**SHOP, "env": {"A": 1}})) == {"env[A]": "'1'"}
+    assert values["env[APP_ENV]"] == '"production"'
+    assert values["env[DB_PASSWORD]"] == r'''"it's a \\ \"$""{HOME}\"; # secret"'''
+    assert settings(secrets({**SHOP, "env": {"A": 1, "B": "é", "EMPTY": ""}})) == {"env[A]": '"1"', "env[B]": '"é"'}
 
 
 def write_tree(folder: Path, pools: list[dict[str, Any]]) -> Path:
