@@ -42,7 +42,7 @@ for name in $(sed -nE 's/.*name: (.*)\..*/\1/p' requirements.yml | sort -u); do
 done
 start "$host"
 overrides=(-e "ansible_host=$(address "$host")" -e baseline_container=true
-  -e vault_blog_admin_password=entry-1 -e vault_blog_database_password=entry-2)
+  -e vault_blog_admin_password=entry-1 -e vault_blog_database_password=entry-2 -e vault_blog_cache_password=entry-3)
 
 say "1. A plain clone: ansible-playbook -i inventories/single site.yml"
 play "$work/clone" clone.log -i inventories/single site.yml "${overrides[@]}"
