@@ -117,6 +117,8 @@ def _sessions(site: Site) -> dict[str, Any]:
     host, port = _redis_address(site, "session")
     server = f"tls://{_in_url(host)}:{port}" if port else f"unix://{host}"
     given = {"auth[]": [site["name"], site["cache"]["password"]], "prefix": [f"{_key_prefix(site)}session:"], "timeout": ["5"]}
+    if site["cache"]["ca"]:
+        given["stream[cafile]"] = [site["cache"]["ca"]]
     query = "&".join(f"{key}={quote(value, safe='')}" for key, values in given.items() for value in values)
     return {"session_save_handler": "redis", "session_save_path": f"{server}?{query}"}
 
@@ -311,6 +313,8 @@ def _object_cache(site: Site) -> dict[str, Any]:
     else:
         host, port = _memcached_address(site)
         account = {}
+    if cache["ca"]:
+        account["ca"] = cache["ca"]
     return {"engine": cache["engine"], "host": host, "port": port, "prefix": _key_prefix(site), **account}
 
 

@@ -116,7 +116,7 @@ SITE_KEYS: dict[str, Any] = {
         "host": str,
         "client_hosts": list,
     },
-    "cache": {"engine": str, "password": str, "host": str, "sessions": bool, "queue": bool},
+    "cache": {"engine": str, "password": str, "host": str, "ca": str, "sessions": bool, "queue": bool},
     "tls": {"issuer": str, "certificate_pem": str, "key_pem": str},
     "nginx": {
         "client_max_body_size_mb": int,
@@ -492,11 +492,18 @@ def _cache(where: str, site: Mapping[str, Any], name: str, kind: str, app: str |
             if given.get(key):
                 raise SiteError(f"{where}: cache.{key} is set, but memcached {reason}; use redis, or remove cache.{key}.")
     host = _matching(where, given, "cache.host", CACHE_HOST_PATTERN, "localhost", "use a host name or an address")
+    # Where both are on one host, they meet at a socket.
+    host = "localhost" if host in ("127.0.0.1", "::1") else host
+    certificates = _matching(where, given, "cache.ca", PATH_PATTERN, None, "write the absolute path of a PEM file")
+    if certificates and (engine != "redis" or host == "localhost"):
+        raise SiteError(
+            f"{where}: cache.ca is set, but TLS is for a Redis on another host; set cache.host, or remove cache.ca."
+        )
     return {
         "engine": engine,
         "password": password,
-        # Where both are on one host, they meet at a socket.
-        "host": "localhost" if host in ("127.0.0.1", "::1") else host,
+        "host": host,
+        "ca": certificates,
         "sessions": given.get("sessions", False),
         "queue": given.get("queue", False),
     }

@@ -157,11 +157,22 @@ def test_redis_has_one_instance_per_use_and_one_account_per_site() -> None:
 
 
 def test_an_instance_listens_where_a_site_reaches_it_over_the_network() -> None:
-    sites = [TIERED[0] | {"cache": {"engine": "redis", "password": "x", "host": "10.0.0.9", "queue": True}}, TIERED[1]]
+    remote = {"engine": "redis", "password": "x", "host": "10.0.0.9", "queue": True}
+    sites = [TIERED[0] | {"cache": remote}, TIERED[1]]
     ports = {instance["name"]: instance["port"] for instance in projection.redis_instances(complete(sites))}
     assert ports == {"cache": 6379, "queue": 6381}
     [shop, _blog] = projection.php_fpm_pools(complete(sites))
     assert (shop["env"]["REDIS_HOST"], shop["env"]["REDIS_PORT"]) == ("tls://10.0.0.9", "6379")
+
+
+def test_a_redis_on_another_host_shows_a_certificate_of_the_named_ca() -> None:
+    remote = {"engine": "redis", "password": "x", "host": "fd00::9", "sessions": True, "ca": "/etc/ssl/ca.pem"}
+    sites = complete([site | {"cache": remote} for site in TIERED[:2]])
+    assert projection.php_fpm_pools(sites)[0]["session_save_path"] == (
+        "tls://[fd00::9]:6380?auth[]=shop&auth[]=x&prefix=shop%3Asession%3A&timeout=5&stream[cafile]=%2Fetc%2Fssl%2Fca.pem"
+    )
+    cache = projection.app_sites(sites)[1]["cache"]
+    assert (cache["host"], cache["port"], cache["ca"]) == ("fd00::9", 6379, "/etc/ssl/ca.pem")
 
 
 def test_what_is_decided_by_hand_about_an_instance_reaches_role_and_plan() -> None:

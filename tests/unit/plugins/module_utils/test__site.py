@@ -204,6 +204,7 @@ def test_a_cache_is_on_the_same_host_and_for_nothing_else_unless_told() -> None:
         "engine": "redis",
         "password": SECRET,
         "host": "localhost",
+        "ca": None,
         "sessions": False,
         "queue": False,
     }
@@ -400,6 +401,8 @@ BAD: list[tuple[Any, str]] = [
         "cache.sessions is set, but memcached has no accounts, so that other sites could read them; use redis",
     ),
     ([memcached(queue=True)], "cache.queue is set, but memcached forgets what it holds; use redis, or remove cache.queue."),
+    ([redis(ca="/etc/ssl/ca.pem", host="::1")], "cache.ca is set, but TLS is for a Redis on another host; set cache.host"),
+    ([redis(ca="ca.pem", host="db")], "cache.ca is 'ca.pem', which cannot be used; write the absolute path of a PEM file."),
     # environment
     ([php(php={"env": "x"})], "php.env is not shown, but must be true, or a dictionary of variables."),
     ([wordpress(php={"env": True})], "php.env is set, but WordPress reads its own wp-config.php; remove php.env."),
