@@ -53,8 +53,8 @@ attributes:
     description: Changes nothing.
     support: full
 notes:
-  - Needs to run as root, whom MariaDB knows over its socket, and who may connect to PostgreSQL as C(postgres).
-  - Needs Python's C(pymysql) for MariaDB and C(psycopg2) for PostgreSQL on the host.
+  - Needs to run as root, whom MariaDB knows over its socket, and who may become C(postgres).
+  - Needs Python's C(pymysql) on hosts with MariaDB, as role P(lemp.stack.mariadb#role) installs it.
 seealso:
   - plugin: lemp.stack.slow_report
     plugin_type: filter
@@ -132,6 +132,7 @@ servers:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lemp.stack.plugins.module_utils import _slow_servers
+from ansible_collections.lemp.stack.plugins.module_utils._slow_common import Wanted, since_hours
 
 BOUNDS = {"limit": (1, 1000), "since_hours": (0, 87600), "log_mb": (1, 4096), "timeout_seconds": (1, 600)}
 
@@ -151,9 +152,9 @@ def main() -> None:
     for name, (least, most) in BOUNDS.items():
         if not least <= given[name] <= most:
             module.fail_json(msg=f"{name} is {given[name]}, but must be from {least} to {most}.")
-    wanted = _slow_servers.Wanted(
+    wanted = Wanted(
         limit=given["limit"],
-        since=_slow_servers.since_hours(given["since_hours"]),
+        since=since_hours(given["since_hours"]),
         most=given["log_mb"] * 2**20,
         timeout=given["timeout_seconds"],
         values=given["show_values"],

@@ -115,7 +115,8 @@ def test_the_page_says_the_same() -> None:
     page = Page(html_report([MARIADB, POSTGRESQL], "vps"))
     for expected in (
         "Slow statements of vps", "MariaDB 11.8.9-MariaDB", "grouped by this collection", "150,000", "45.7 %", "slow.log.2.xz",
-        "Not explained. EXPLAIN takes SELECT only.", "Full scan: reads all", "SELECT 1\n  FROM t", "Seq Scan on orders\n  Filter",
+        "Not explained. EXPLAIN takes SELECT only.", "SELECT 1\n  FROM t", "Seq Scan on orders\n  Filter",
+        "Full scan: reads all",
     ):  # fmt: skip
         assert expected in page.text
     assert {"table", "article", "pre"} <= page.names
@@ -159,7 +160,8 @@ def test_markup_of_a_visitor_is_text() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 us"), (0.000068, "68 us"), (0.0277, "27.7 ms"), (0.9999, "1000 ms"), (4.567, "4.57 s"), (1, "1.00 s"), (59.94, "59.9 s"), (599, "599 s"),
+    [(0, "0 us"), (0.000068, "68 us"), (0.0277, "27.7 ms"), (0.9999, "1000 ms"), (4.567, "4.57 s"),
+     (1, "1.00 s"), (59.94, "59.9 s"), (599, "599 s"),
      (600, "10 min"), (3599, "59 min"), (7500, "2 h 5 min"), (360000, "100 h 0 min")],
 )  # fmt: skip
 def test_times_as_people_say_them(seconds: float, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.lemp.stack.plugins.module_utils._slow_servers import Wanted
+from ansible_collections.lemp.stack.plugins.module_utils._slow_common import Wanted
 from ansible_collections.lemp.stack.plugins.modules import slow_queries
 
 
