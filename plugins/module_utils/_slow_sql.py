@@ -139,7 +139,7 @@ def mask(text: str, dialect: Dialect) -> Masked:
             parts.append(piece)
     sendable = re.sub(" +", " ", "".join(parts)).strip().rstrip("; ")
     # Values of a list are one to people, and lists of any length are alike.
-    shown = _ROWS.sub(r"(...), ...", _LIST.sub(r"\1, ...", sendable))
+    shown = _ROWS.sub(r"(...), ...", _LIST.sub(r"\1, ...", sendable)) or "(no statement)"
     identity = re.sub(r"\$\d+", "?", shown).lower()
     return Masked(
         text=shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]} ...",

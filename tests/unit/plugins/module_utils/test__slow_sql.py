@@ -39,7 +39,7 @@ DIALECTS = [MARIADB, PLAIN, POSTGRESQL, ESCAPING]
         ("SELECT 'cut off in the mid", "SELECT ..."),
         ("SELECT a, `cut", "SELECT a, ..."),
         ("SELECT _utf8mb4'x' y, N'y' z", "SELECT _utf8mb4? y, ? z"),
-        ("", ""),
+        ("# administrator command: Quit", "(no statement)"),
     ],
 )
 def test_mariadb(statement: str, shown: str) -> None:
