@@ -162,10 +162,11 @@ def _section(index: int, server: Server) -> Html:
 
 
 def _article(rank: int, one: Statement) -> Html:
+    times = "once" if one["count"] == 1 else f"{one['count']:,} times"
     pairs = joined(element("div", element("dt", label), element("dd", text)) for label, text in figures(one))
     return element(
         "article",
-        element("h3", f"{rank}. {duration(one['seconds'])}, {one['count']:,} times"),
+        element("h3", f"{rank}. {duration(one['seconds'])}, {times}"),
         element("pre", one["statement"][:MOST_CHARACTERS]),
         element("pre", one["sample"][:MOST_CHARACTERS]) if one["sample"] else "",
         element("dl", pairs, class_="figures"),
