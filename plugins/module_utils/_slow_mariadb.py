@@ -68,7 +68,7 @@ def _mariadb_error(error: Exception) -> str:
 def _mariadb(library: Any, connection: Any, cursor: Any, wanted: Wanted) -> dict[str, Any]:
     # What is asked here must not become part of the log.
     cursor.execute(
-        "SET SESSION slow_query_log = OFF, SESSION max_statement_time = %s, SESSION lock_wait_timeout = %s",
+        "SET SESSION slow_query_log = OFF, sql_log_off = ON, max_statement_time = %s, lock_wait_timeout = %s",
         (wanted.timeout, wanted.timeout),
     )
     cursor.execute("SHOW GLOBAL VARIABLES WHERE Variable_name IN %s", (_VARIABLES,))
@@ -139,18 +139,7 @@ def _mariadb_groups(log: Excerpt, dialect: Dialect, wanted: Wanted) -> tuple[lis
 def _digest(program: str, text: str) -> str:
     """What pt-query-digest makes of a log. It reads what visitors of sites wrote, so it gets no rights."""
     done = subprocess.run(
-        [
-            program,
-            "--no-version-check",
-            "--type",
-            "slowlog",
-            "--output",
-            "json",
-            "--limit",
-            "100%",
-            "--group-by",
-            "fingerprint",
-        ],
+        [program, "--no-version-check", "--type=slowlog", "--output=json", "--limit=100%"],
         input=text,
         capture_output=True,
         text=True,

@@ -117,8 +117,8 @@ class Cluster:
         options = {**_OPTIONS, "statement_timeout": limit, "lock_timeout": limit}
         directory, _, port = self._path.rpartition("/.s.PGSQL.")
         arguments = ["--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
-        account = pwd.getpwnam(USER)
         try:
+            account = pwd.getpwnam(USER)
             done = subprocess.run(
                 ["psql", *arguments, *(f"--command={command}".encode(errors="replace") for command in commands)],
                 stdin=subprocess.DEVNULL,
@@ -146,6 +146,8 @@ class Cluster:
                 group=account.pw_gid,
                 extra_groups=[],
             )
+        except KeyError as error:
+            raise Refused(f"the host has no user {USER}") from error
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Refused(str(error.strerror) if isinstance(error, OSError) else "psql does not end") from error
         if done.returncode:
