@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rendering import Role, daemon, lines
+from rendering import PLATFORMS, Role, daemon, lines
 
 from ansible_collections.lemp.stack.plugins.module_utils._plan.timeouts import terminate_seconds
 
@@ -158,6 +158,20 @@ def test_variables_are_written_so_that_nothing_in_them_has_a_meaning() -> None:
     assert values["env[APP_ENV]"] == '"production"'
     assert values["env[DB_PASSWORD]"] == r'''"it's a \\ \"$""{HOME}\"; # secret"'''
     assert settings(secrets({**SHOP, "env": {"A": 1, "B": "é", "EMPTY": ""}})) == {"env[A]": '"1"', "env[B]": '"é"'}
+
+
+@pytest.mark.parametrize(
+    ("platform", "package", "is_in_epel"),
+    [("Debian 13", "php8.4-redis", False), ("Rocky 9", "php-pecl-redis6", True), ("Rocky 10", "php-pecl-redis6", False)],
+)
+def test_an_extension_is_named_and_found_as_the_platform_has_it(platform: str, package: str, is_in_epel: bool) -> None:
+    inputs = {
+        "ansible_facts": {**PLATFORMS[platform], "packages": {}},
+        "php_fpm_pools": [{**SHOP, "extensions": ["redis"]}],
+        "__php_fpm_available": {"stdout": "8.3.1"},
+    }
+    assert package in ROLE.evaluate("{{ __php_fpm_packages }}", **inputs)
+    assert ("redis" in ROLE.evaluate("{{ __php_fpm_platform.epel_modules }}", **inputs)) is is_in_epel
 
 
 def write_tree(folder: Path, pools: list[dict[str, Any]]) -> Path:
