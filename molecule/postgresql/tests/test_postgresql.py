@@ -1,0 +1,538 @@
+"""Everybody gets in with their own password, into their own database and no further; the server runs as planned."""
+
+import copy
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import tempfile
+import threading
+
+import pytest
+import yaml
+
+SCENARIO = pathlib.Path(__file__).parent.parent
+ROLE_VARS = yaml.safe_load((SCENARIO / "converge.yml").read_text())[0]["roles"][0]["vars"]
+PASSWORDS = {user["name"]: user["password"] for user in ROLE_VARS["postgresql_users"] if "password" in user}
+SOCKET = "/run/postgresql"
+
+
+@pytest.fixture(scope="module")
+def version(host):
+    return host.check_output("psql -U postgres -Atc 'SHOW server_version_num'")[:2]
+
+
+@pytest.fixture(scope="module")
+def layout(row, version):
+    """The platform's row with the version filled in."""
+    return {key: value.replace("%s", version) if isinstance(value, str) else value for key, value in row("postgresql").items()}
+
+
+@pytest.fixture(scope="module")
+def address(host):
+    """The host as others see it."""
+    return host.check_output("hostname -I").split()[0]
+
+
+def sql(host, query, user="postgres", database="postgres", password="", where=SOCKET, tls=""):
+    """Run psql, over the socket if not told otherwise."""
+    environment = f"PGPASSWORD={shlex.quote(password)} PGCONNECT_TIMEOUT=10 {f'PGSSLMODE={tls}' if tls else ''}"
+    return host.run(
+        f"{environment} psql -w -XAtq -v ON_ERROR_STOP=1 -h {where} -U {user} -d {database} -c {shlex.quote(query)}"
+    )
+
+
+def value(host, expression, database="postgres"):
+    result = sql(host, f"SELECT {expression}", database=database)
+    assert result.rc == 0, result.stderr
+    return result.stdout.strip()
+
+
+def command(*options, inputs):
+    scratch = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": f"{scratch}/ansible.cfg",
+        "ANSIBLE_COLLECTIONS_PATH": str(SCENARIO.parent.parent / "collections"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    playbook = ["ansible-playbook", "-i", f"{scratch}/inventory", *options, str(SCENARIO / "converge.yml"), "-e", f"@{inputs}"]
+    return {"args": playbook, "env": environment, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+
+
+def play(*options, **extra_vars):
+    """Run the converge play again, with some inputs replaced."""
+    # From a file, because passwords do not belong into the process list.
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as inputs:
+        json.dump(extra_vars, inputs)
+        inputs.flush()
+        result = subprocess.run(**command(*options, inputs=inputs.name), check=False)
+    return result.returncode, result.stdout
+
+
+def users(**changes):
+    """The scenario's users, with keys of shop_a replaced; None removes a key."""
+    changed = copy.deepcopy(ROLE_VARS["postgresql_users"])
+    changed[0].update(changes)
+    changed[0] = {key: given for key, given in changed[0].items() if given is not None}
+    return changed
+
+
+def started_at(host):
+    return value(host, "pg_postmaster_start_time()")
+
+
+def leaked(output, *further):
+    """Passwords, and what the server keeps of them, that a run printed."""
+    found = [secret for secret in [*further, *PASSWORDS.values()] if secret in output or json.dumps(secret)[1:-1] in output]
+    return found + re.findall(r"SCRAM-SHA-256\$\d+:", output)
+
+
+def words(output):
+    return re.sub(r"\s+", " ", output)
+
+
+def files(host, layout):
+    names = ("conf.d/60-lemp.conf", "conf.d/61-lemp-reload.conf", "pg_hba.conf", "pg_ident.conf")
+    return host.check_output("cat " + " ".join(f"{layout['config_dir']}/{name}" for name in names))
+
+
+def test_service_runs_now_and_at_boot(host, layout):
+    assert host.service(layout["service"]).is_running
+    for unit in layout["boot_units"] or [layout["service"]]:
+        assert host.service(unit).is_enabled
+
+
+@pytest.mark.parametrize("where", [SOCKET, "127.0.0.1", "::1"])
+@pytest.mark.parametrize("user", ["shop_a", "shopxa"])
+def test_site_reads_and_writes_its_own_database(host, user, where):
+    query = "CREATE TEMPORARY TABLE t (x int); INSERT INTO t VALUES (41), (1); SELECT sum(x) FROM t"
+    result = sql(host, query, user, user, PASSWORDS[user], where)
+    assert (result.rc, result.stdout.strip()) == (0, "42"), result.stderr
+
+
+def test_python_client_gets_in_too(host, address):
+    script = (
+        "import os, psycopg2, sys; c = psycopg2.connect(host=sys.argv[1], user='shopxa', dbname='shopxa', "
+        "password=os.environ['PW'], sslmode='require'); print(c.info.ssl_in_use)"
+    )
+    result = host.run(f"PW={shlex.quote(PASSWORDS['shopxa'])} python3 -c {shlex.quote(script)} {address}")
+    assert (result.rc, result.stdout.strip()) == (0, "True"), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("user", "other"),
+    [("shop_a", "shopxa"), ("shopxa", "shop_a"), ("shop_a", "postgres"), ("far", "shop_a"), ("reader", "shopxa")],
+)
+@pytest.mark.parametrize("where", [SOCKET, "127.0.0.1"])
+def test_databases_of_others_are_refused(host, user, other, where):
+    result = sql(host, "SELECT 1", user, other, PASSWORDS[user], where)
+    assert result.rc != 0
+    assert "rejects connection" in result.stderr
+
+
+def test_a_role_without_connect_is_refused_even_where_the_rules_would_let_it_in(host):
+    """Two doors: pg_hba.conf and CONNECT."""
+    assert value(host, "has_database_privilege('shop_a', 'shopxa', 'CONNECT')") == "f"
+    assert value(host, "has_database_privilege('reader', 'shop_a', 'CONNECT')") == "t"
+
+
+@pytest.mark.parametrize("password", ["", "wrong", "reader-Secret-1"])
+def test_wrong_passwords_are_refused(host, password):
+    for where in (SOCKET, "127.0.0.1"):
+        result = sql(host, "SELECT 1", "shop_a", "shop_a", password, where)
+        assert result.rc != 0
+        assert re.search("password authentication failed|no password supplied", result.stderr)
+
+
+def test_beyond_loopback_there_is_tls_only_and_only_for_those_who_may_come_from_there(host, address):
+    assert sql(host, "SELECT 1", "shopxa", "shopxa", PASSWORDS["shopxa"], address, "require").rc == 0
+    for user, database, tls in (
+        ("shopxa", "shopxa", "disable"),
+        ("shop_a", "shop_a", "require"),
+        ("far", "shop_a", "require"),
+        ("postgres", "postgres", "require"),
+    ):
+        result = sql(host, "SELECT 1", user, database, PASSWORDS.get(user, ""), address, tls)
+        assert result.rc != 0, user
+        assert "rejects connection" in result.stderr
+
+
+def test_the_superuser_comes_in_over_the_socket_as_the_right_system_user_only(host):
+    assert host.run("runuser -u postgres -- psql -Atc 'SELECT 1'").rc == 0
+    assert "authentication failed" in host.run("runuser -u nobody -- psql -w -U postgres -Atc 'SELECT 1'").stderr
+    assert sql(host, "SELECT 1", where="127.0.0.1").rc != 0
+
+
+def test_rights_are_those_listed_and_no_more_also_on_what_comes_later(host):
+    def as_(user, query):
+        return sql(host, query, user, "shop_a", PASSWORDS[user])
+
+    made = as_(
+        "shop_a", "DROP TABLE IF EXISTS later, app.later; CREATE TABLE later (x serial); CREATE TABLE app.later (x serial)"
+    )
+    assert made.rc == 0, made.stderr
+    assert as_("reader", "SELECT count(*) FROM later").stdout.strip() == "0"
+    assert as_("reader", "INSERT INTO app.later DEFAULT VALUES; SELECT count(*) FROM app.later").stdout.strip() == "1"
+    for query in (
+        "INSERT INTO later VALUES (1)",
+        "DELETE FROM app.later",
+        "CREATE TABLE intruder (x int)",
+        "CREATE TABLE app.intruder (x int)",
+        "CREATE SCHEMA intruder",
+    ):
+        assert "permission denied" in as_("reader", query).stderr, query
+    assert as_("shop_a", "DROP TABLE later, app.later").rc == 0
+
+
+def test_nobody_but_the_superuser_has_attributes_or_memberships_that_nobody_gave_them(host):
+    assert value(host, "string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb") == "postgres"
+    query = "string_agg(roleid::regrole || ' ' || member::regrole, ',' ORDER BY 1) FROM pg_auth_members"
+    assert value(host, f"{query} WHERE member::regrole::text !~ '^pg_'") == "pg_monitor reader,staff reader"
+
+
+def test_cluster_is_as_chosen(host):
+    assert value(host, "current_setting('data_checksums')") == "on"
+    rows = value(host, "string_agg(DISTINCT datcollate || ' ' || pg_encoding_to_char(encoding), ',') FROM pg_database")
+    assert rows == "C.UTF-8 UTF8"
+    assert value(host, "bool_and(rolpassword ~ '^SCRAM-SHA-256') FROM pg_authid WHERE rolpassword IS NOT NULL") == "t"
+
+
+def test_every_value_of_the_files_is_what_the_server_runs_with(host, layout):
+    """As far as the host's plan goes, the role itself compared them; here nothing stands between file and server."""
+    assert value(host, "count(*) FROM pg_file_settings WHERE error IS NOT NULL") == "0"
+    query = "count(*), count(*) FILTER (WHERE applied) FROM pg_file_settings WHERE sourcefile LIKE '%/conf.d/6%-lemp%'"
+    total, applied = value(host, query).split("|")
+    assert int(total) == int(applied) > 20
+    shown = dict(re.findall(r"^(\w+) = '?(.*?)'?$", files(host, layout), re.M))
+    for name in ("shared_buffers", "work_mem", "max_connections", "effective_cache_size", "max_wal_size", "jit", "huge_pages"):
+        assert value(host, f"current_setting('{name}')") == shown[name], name
+    assert value(host, "count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL") == "0"
+
+
+def test_systemd_holds_the_server_to_its_share(host, layout):
+    limits = host.check_output(f"systemctl show -p MemoryMax,OOMScoreAdjust,LimitNOFILE {layout['service']}")
+    assert "MemoryMax=infinity" not in limits
+    assert "OOMScoreAdjust=-600" in limits
+
+
+def test_statements_give_up_before_php_does(host):
+    def of(user, setting):
+        return sql(host, f"SHOW {setting}", user, user, PASSWORDS[user]).stdout.strip()
+
+    assert (of("shop_a", "statement_timeout"), of("shop_a", "lock_timeout")) == ("1min", "50s")
+    assert (of("shopxa", "statement_timeout"), of("shopxa", "lock_timeout")) == ("5s", "4s")
+    assert "statement timeout" in sql(host, "SELECT pg_sleep(8)", "shopxa", "shopxa", PASSWORDS["shopxa"]).stderr
+    assert value(host, "current_setting('statement_timeout')") == "0"
+
+
+def test_slow_statements_are_logged_where_the_platform_rotates(host, layout):
+    sql(host, "SELECT pg_sleep(0.5), 'quick enough'; ")
+    sql(host, "SELECT pg_sleep(2.2), 'slow enough'")
+    log = layout["log"] or f"{layout['data_dir']}/log/postgresql-{host.check_output('date +%a')}.log"
+    content = host.file(log).content_string
+    assert "slow enough" in content
+    assert "quick enough" not in content
+    if layout["log"]:
+        rotated = host.run("logrotate -f /etc/logrotate.d/postgresql-common")
+        assert rotated.rc == 0, rotated.stderr
+        assert "slow enough" in host.file(f"{log}.1").content_string
+        sql(host, "SELECT pg_sleep(2.2), 'after rotation'")
+        assert "after rotation" in host.file(log).content_string
+    else:
+        assert (
+            value(host, "current_setting('log_truncate_on_rotation') || current_setting('log_filename')")
+            == "onpostgresql-%a.log"
+        )
+
+
+def test_what_statements_cost_is_collected(host):
+    sql(host, "SELECT 4711 AS counted", "shop_a", "shop_a", PASSWORDS["shop_a"])
+    assert int(value(host, "count(*) FROM pg_stat_statements WHERE query LIKE 'SELECT $1 AS counted'")) >= 1
+
+
+def test_no_file_holds_a_password(host):
+    for password in PASSWORDS.values():
+        found = host.run(
+            f"grep -rlFs -e {shlex.quote(password)} /etc /root /tmp /home /var/log /var/tmp /var/lib/pgsql /var/lib/lemp"
+        )
+        assert found.stdout == ""
+
+
+def test_data_survive_a_restart(host, layout):
+    assert sql(host, "CREATE TABLE IF NOT EXISTS kept AS SELECT 7 AS x", "shopxa", "shopxa", PASSWORDS["shopxa"]).rc == 0
+    assert host.run(f"systemctl restart {layout['service']}").rc == 0
+    assert value(host, "x FROM kept", "shopxa") == "7"
+
+
+def test_a_second_run_changes_nothing(host):
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+    assert "Accounts | Make" not in output
+
+
+def test_a_rotated_password_is_taken_while_everybody_else_is_served(host):
+    """The old one is refused, the new one accepted, nothing is restarted, and a session that was open stays so."""
+    before, new = started_at(host), "new \\ 'one' {é}"
+    answers, over = [], threading.Event()
+
+    def serve():
+        while not over.is_set():
+            answers.append(sql(host, "SELECT 1", "shopxa", "shopxa", PASSWORDS["shopxa"], "127.0.0.1").rc)
+
+    assert (
+        host.run(
+            f"PGPASSWORD={shlex.quote(PASSWORDS['shop_a'])} systemd-run -q --unit=open-session -E PGPASSWORD "
+            f"psql -h {SOCKET} -U shop_a -d shop_a -c 'SELECT pg_sleep(40)'"
+        ).rc
+        == 0
+    )
+    visitor = threading.Thread(target=serve)
+    visitor.start()
+    try:
+        status, output = play("-vvv", "--diff", postgresql_users=users(password=new))
+        assert status == 0, output
+        assert leaked(output, new) == []
+        assert "shop_a: gets its password" in words(output)
+        assert "authentication failed" in sql(host, "SELECT 1", "shop_a", "shop_a", PASSWORDS["shop_a"]).stderr
+        assert sql(host, "SELECT 1", "shop_a", "shop_a", new).rc == 0
+        assert host.run("systemctl is-active open-session").rc == 0
+    finally:
+        over.set()
+        visitor.join()
+        host.run("systemctl stop open-session")
+        status, output = play()
+    assert status == 0, output
+    assert answers
+    assert set(answers) == {0}
+    assert sql(host, "SELECT 1", "shop_a", "shop_a", PASSWORDS["shop_a"]).rc == 0
+    assert started_at(host) == before
+
+
+def test_undeclared_databases_and_roles_stay(host):
+    sql(host, "CREATE ROLE me LOGIN CREATEDB")
+    sql(host, "CREATE DATABASE mine OWNER me")
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+    assert value(host, "rolcreatedb FROM pg_roles WHERE rolname = 'me'") == "t"
+    sql(host, "DROP DATABASE mine")
+    sql(host, "DROP ROLE me")
+
+
+def test_whatever_was_done_by_hand_is_announced_and_undone(host):
+    sql(
+        host,
+        "CREATE TABLE app.t (x int, y int); CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        database="shop_a",
+    )
+    by_hand = sql(
+        host,
+        "GRANT ALL ON DATABASE shop_a TO PUBLIC; ALTER ROLE shopxa SUPERUSER CONNECTION LIMIT 2; GRANT shop_a TO shopxa; "
+        "ALTER ROLE shop_a SET statement_timeout = 0; GRANT CREATE ON SCHEMA app TO reader; "
+        "GRANT DELETE ON app.t TO reader WITH GRANT OPTION; GRANT UPDATE (x) ON app.t TO reader; "
+        "GRANT EXECUTE ON FUNCTION app.f TO reader; GRANT CREATE ON SCHEMA public TO PUBLIC; "
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT TRUNCATE ON TABLES TO reader; ALTER ROLE reader PASSWORD 'x'",
+        database="shop_a",
+    )
+    assert by_hand.rc == 0, by_hand.stderr
+    try:
+        status, output = play("--check", "--diff", "-vvv")
+        assert status == 0, output
+        for sentence in (
+            "shop_a: is closed to everybody else",
+            "shopxa: loses SUPERUSER",
+            "shopxa: has any number of connections",
+            "shopxa: is no longer a member of shop_a",
+            "shop_a: statement_timeout is 60s",
+            "shop_a: reader loses CREATE on schema app",
+            "shop_a: reader loses DELETE, UPDATE on all tables in schema app",
+            "shop_a: reader loses EXECUTE on all routines in schema app",
+            "shop_a: nobody else makes objects in schema public",
+            "shop_a: reader loses TRUNCATE on future tables of postgres in app",
+            "reader: gets its password",
+        ):
+            assert sentence in words(output), sentence
+        assert leaked(output) == []
+        assert value(host, "rolsuper FROM pg_roles WHERE rolname = 'shopxa'") == "t"
+    finally:
+        status, output = play("--tags", "postgresql_accounts")
+    assert status == 0, output
+    test_nobody_but_the_superuser_has_attributes_or_memberships_that_nobody_gave_them(host)
+    rights = "has_table_privilege('reader', 'app.t', 'DELETE'), has_column_privilege('reader', 'app.t', 'x', 'UPDATE'), "
+    assert value(host, rights + "has_table_privilege('reader', 'app.t', 'SELECT')", "shop_a") == "f|f|t"
+    sql(host, "DROP TABLE app.t; DROP FUNCTION app.f", database="shop_a")
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+
+
+def test_a_stopped_server_is_announced_and_started(host, layout):
+    assert host.run(f"systemctl stop {layout['service']}").rc == 0
+    status, output = play("--check")
+    assert (status, "changed=1" in output) == (0, True), output
+    assert not host.service(layout["service"]).is_running
+    status, output = play()
+    assert (status, "changed=1" in output) == (0, True), output
+    test_service_runs_now_and_at_boot(host, layout)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "complaint"),
+    [
+        ({"postgresql_extra_settings": {"no_such_setting": 1}}, 'unrecognized configuration parameter "no_such_setting"'),
+        ({"postgresql_extra_settings": {"wal_level": "enough"}}, 'invalid value for parameter "wal_level"'),
+        ({"postgresql_preload_libraries": ["no_such_library"]}, 'could not access file "no_such_library"'),
+        ({"postgresql_extra_hba_rules": ["host all all 10.0.0.0/8 trusted"]}, 'invalid authentication method "trusted"'),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
+def test_server_refuses_bad_configuration_before_a_file_changes(host, layout, inputs, complaint, options):
+    content, before = files(host, layout), started_at(host)
+    status, output = play(*options, **inputs)
+    assert status != 0
+    assert complaint in words(output).replace('\\"', '"'), output
+    assert "nothing was changed" in words(output)
+    assert (files(host, layout), started_at(host)) == (content, before)
+
+
+def test_a_configuration_that_does_not_start_is_put_back(host, layout):
+    content = files(host, layout)
+    host.check_output("systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 3399")
+    try:
+        host.check_output("timeout 10 sh -c 'until ss -Hltn sport = 3399 | grep -q LISTEN; do sleep 0.1; done'")
+        status, output = play(postgresql_port=3399, postgresql_listen_addresses=["127.0.0.1"])
+    finally:
+        host.run("systemctl stop squatter")
+    assert status != 0
+    assert "put back" in words(output), output
+    assert files(host, layout) == content
+    test_service_runs_now_and_at_boot(host, layout)
+    assert value(host, "x FROM kept", "shopxa") == "7"
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+
+
+def test_a_value_that_another_place_overrides_is_named(host):
+    sql(host, "ALTER SYSTEM SET work_mem = '77MB'")
+    sql(host, "SELECT pg_reload_conf()")
+    try:
+        status, output = play()
+    finally:
+        sql(host, "ALTER SYSTEM RESET work_mem")
+        sql(host, "SELECT pg_reload_conf()")
+    assert status != 0
+    assert re.search(r"work_mem is 78848 kB instead of \d+ bytes", words(output)), output
+
+
+def test_a_setting_is_taken_over_by_a_reload_where_that_is_enough_and_by_a_restart_where_not(host):
+    before = started_at(host)
+    status, output = play("--check", "--diff", postgresql_extra_settings={"track_io_timing": True})
+    assert (status, "changed=1" in output) == (0, True), output
+    assert "+track_io_timing = 'on'" in output
+    assert play(postgresql_extra_settings={"track_io_timing": True})[0] == 0
+    assert value(host, "current_setting('track_io_timing')") == "on"
+    assert started_at(host) == before
+    assert play(postgresql_max_connections=40)[0] == 0
+    assert value(host, "current_setting('max_connections') || current_setting('track_io_timing')") == "40off"
+    assert started_at(host) != before
+    assert play()[0] == 0
+
+
+def test_a_server_that_is_killed_during_a_run_loses_no_committed_row_and_the_next_run_repairs(host, layout):
+    sql(host, "DROP TABLE IF EXISTS rows; CREATE TABLE rows (x int)", "shop_a", "shop_a", PASSWORDS["shop_a"])
+    confirmed, over = [], threading.Event()
+
+    def write():
+        number = 0
+        while not over.is_set():
+            number += 1
+            if sql(host, f"INSERT INTO rows VALUES ({number})", "shop_a", "shop_a", PASSWORDS["shop_a"]).rc == 0:
+                confirmed.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as inputs:
+        json.dump({"postgresql_max_connections": 41}, inputs)
+        inputs.flush()
+        with subprocess.Popen(**command(inputs=inputs.name)) as run:
+            for line in run.stdout:
+                if "Configure | Change" in line:
+                    pid = host.check_output(f"systemctl show -P MainPID {layout['service']}")
+                    host.run(f"kill -KILL {pid}")
+            run.wait()
+    status, output = play()
+    over.set()
+    writer.join()
+    assert status == 0, output
+    assert confirmed
+    stored = set(map(int, value(host, "string_agg(x::text, ' ') FROM rows", "shop_a").split()))
+    assert set(confirmed) <= stored
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+    sql(host, "DROP TABLE rows", database="shop_a")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"postgresql_users": [*users(), users()[0]]}, "postgresql_users lists shop_a more than once"),
+        ({"postgresql_users": users(password=None)}, "postgresql_users: shop_a has no password; set it"),
+        (
+            {"postgresql_users": users(databases=["shopxa"], privileges=[{"database": "shopxa", "tables": ["SELCT"]}])},
+            'postgresql_users grants "SELCT", which is no right on tables',
+        ),
+        ({"postgresql_users": users(databases=["shop"])}, "lets users into shop, but postgresql_databases lists only"),
+        ({"postgresql_users": users(client_hosts=["web.lan"])}, 'lets in clients from "web.lan"; use localhost'),
+        ({"postgresql_users": users(name="postgres")}, 'postgresql_users contains the name "postgres"'),
+        ({"postgresql_databases": [{"name": 'a"b'}]}, "postgresql_databases contains the name"),
+        ({"postgresql_databases": [{"name": "a", "owner": "b"}], "postgresql_users": []}, 'gives databases to "b"'),
+        ({"postgresql_shared_buffers_mb": 4096}, "shared_buffers_mb of postgresql is 4096, which is more than 40 %"),
+        ({"postgresql_max_connections": 3}, "postgresql_max_connections is 3; use a number from 12 to"),
+        ({"postgresql_extra_settings": {"port": 5433}}, "postgresql_extra_settings sets port; use the role's own input"),
+    ],
+)
+def test_bad_input_is_refused_before_any_change(given, sentence):
+    status, output = play("-vvv", **given)
+    assert status != 0
+    assert re.search(sentence, words(output).replace('\\"', '"')), output
+    assert leaked(output) == []
+    assert "changed=0" in output
+    assert "Install | " not in output
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"postgresql_databases": [{"name": "shop_a", "owner": "shop_a", "extensions": ["no_such"]}]},
+            "wants the extension no_such, which is not in .*; correct its name, or name the package",
+        ),
+        ({"postgresql_locale": "xx_YY.UTF-8"}, "is xx_YY.utf8, which this host does not have"),
+    ],
+)
+def test_what_the_host_does_not_have_is_refused_before_anything_of_the_server_changes(host, layout, given, sentence):
+    content = files(host, layout)
+    given = {"postgresql_users": users(databases=None)[:2], **given} if "postgresql_databases" in given else given
+    status, output = play(**given)
+    assert status != 0
+    assert re.search(sentence, words(output)), output
+    assert "changed=0" in output
+    assert files(host, layout) == content
+
+
+def test_data_of_another_version_are_refused_and_stay_untouched(host, layout):
+    file = f"{layout['data_dir']}/PG_VERSION"
+    right = host.check_output(f"cat {file}")
+    # A running server does not look at it again.
+    host.check_output(f"echo 9 >{file}")
+    try:
+        status, output = play()
+    finally:
+        host.check_output(f"echo {right} >{file}")
+    assert status != 0
+    assert re.search(
+        r"the data are of PostgreSQL 9, but this host has \d+; run lemp.stack.upgrade_postgresql", words(output)
+    ), output
+    assert "changed=0" in output
+    assert play()[0] == 0
