@@ -37,10 +37,14 @@ def largest_mb():
     return int(pathlib.Path("/proc/meminfo").read_text().split()[1]) // 1024
 
 
+def postgresql_version(host):
+    return host.check_output("psql --version | grep -oE '[0-9]+' | head -n 1")
+
+
 @pytest.fixture(scope="module", params=["smallest", "largest"])
 def plan(request, host, row):
     """The plan, for the versions on the host."""
-    postgresql = host.check_output("psql --version | grep -oE '[0-9]+' | head -n 1")
+    postgresql = postgresql_version(host)
     mariadb = host.check_output(f"{row('mariadb')['daemon']} --version | grep -oE '[0-9]+[.][0-9]+' | head -n 1")
     memory_mb = smallest_mb() if request.param == "smallest" else largest_mb()
     # A container without CAP_SYS_RESOURCE cannot raise what it was started with.
@@ -74,18 +78,19 @@ def test_mariadb_runs_with_every_planned_value(host, plan, row):
     assert {name: running[name] for name in values} == {name: str(value) for name, value in values.items()}
 
 
-def test_postgresql_runs_with_every_planned_value(host, plan):
-    version = host.check_output("ls /etc/postgresql")
+def test_postgresql_runs_with_every_planned_value(host, plan, row):
+    version, platform = postgresql_version(host), row("postgresql")
     sizes = {
         key.removeprefix("postgresql."): entry["unit"] == "bytes"
         for key, entry in plan["explain"].items()
         if key.startswith("postgresql.")
     }
     values = {name: format_size(value, "postgresql") if sizes[name] else value for name, value in plan["postgresql"].items()}
-    path = f"/etc/postgresql/{version}/main/conf.d/test.conf"
+    # Behind the role's own file.
+    path = f"{platform['config_dir'].replace('%s', version)}/conf.d/zz-test.conf"
     write(host, path, [f"{name} = '{value}'" for name, value in values.items()])
     try:
-        restart(host, f"postgresql@{version}-main")
+        restart(host, platform["service"].replace("%s", version))
         rows = host.check_output(
             "runuser -u postgres -- psql -At -c %s",
             f"""select json_object_agg(name, json_build_array(setting, coalesce(unit, ''))) from pg_settings
@@ -102,16 +107,16 @@ def test_postgresql_runs_with_every_planned_value(host, plan):
 
 
 def test_redis_runs_with_every_planned_value(host, plan):
-    planned = plan["redis"]["instances"]["cache"]
-    values = {name.replace("_", "-"): value for name, value in planned.items()}
-    host.check_output("cp -p /etc/redis/redis.conf /etc/redis/redis.conf.kept")
-    write(host, "/etc/redis/test.conf", [f"{name} {value}" for name, value in values.items()])
-    host.check_output("chmod 644 /etc/redis/test.conf; echo 'include /etc/redis/test.conf' >> /etc/redis/redis.conf")
+    values = {name.replace("_", "-"): value for name, value in plan["redis"]["instances"]["cache"].items()}
+    path = "/etc/lemp-redis/cache.conf"
+    host.check_output("cp -p %s %s.kept", path, path)
+    # The last line about a setting counts.
+    host.check_output("printf '%%s\\n' %s >> %s", "\n".join(f"{name} {value}" for name, value in values.items()), path)
     try:
-        restart(host, "redis-server")
-        running = {name: host.check_output("redis-cli config get %s | tail -n 1", name) for name in values}
+        restart(host, "lemp-redis@cache")
+        running = {name: host.check_output("lemp-redis cache config get %s | tail -n 1", name) for name in values}
     finally:
-        host.check_output("mv /etc/redis/redis.conf.kept /etc/redis/redis.conf")
+        host.check_output("mv %s.kept %s", path, path)
     assert running == {name: str(value) for name, value in values.items()}
 
 
