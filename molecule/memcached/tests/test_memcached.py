@@ -20,7 +20,13 @@ server = socket.socket(socket.AF_UNIX) if where.startswith("/") else socket.sock
 server.settimeout(5)
 server.connect(where if where.startswith("/") else (where, int(sys.argv[2])))
 server.sendall(sys.stdin.buffer.read().replace(b"\n", b"\r\n") + b"quit\r\n")
-print(server.makefile(errors="replace").read().replace("\r", ""))
+said = b""
+try:
+    while chunk := server.recv(65536):
+        said += chunk
+except OSError:
+    pass
+print(said.decode(errors="replace").replace("\r", ""))
 """
 # The binary protocol: https://github.com/memcached/memcached/wiki/BinaryProtocolRevamped
 BINARY = r"""

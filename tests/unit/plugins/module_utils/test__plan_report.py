@@ -72,7 +72,7 @@ PLAN: dict[str, Any] = {
         "opcache.memory_consumption_mb": entry(96, unit="MB", default=128),
         "mariadb.innodb_buffer_pool_size": entry(1088 * MIB, unit="bytes", default=128 * MIB, share=0.354),
         "mariadb.innodb_lock_wait_timeout": entry(50, "php_fpm", unit="seconds", default=50),
-        "redis.maxmemory": entry(320 * MIB, unit="bytes", inputs={"persistent": False, "disk_bytes": 2**35}, default=0),
+        "redis.instances.queue.maxmemory": entry(320 * MIB, unit="bytes", inputs={"persistent": False, "disk_bytes": 2**35}, default=0),
         "sysctl.net.core.somaxconn": entry(4096, "kernel", default=4096, source="Linux, ip-sysctl"),
         "limits.php_fpm@8.4.MemoryMax": entry(1049 * MIB, "not enforced", unit="bytes", default="infinity"),
     },
@@ -238,6 +238,7 @@ def test_names_with_dots_stay_whole() -> None:
     page = Page(html_report(PLAN, "vps"))
     assert ["Pool wiki.org"] in page.rows
     assert ["Limits of unit php_fpm@8.4"] in page.rows
+    assert ["Instance queue"] in page.rows
 
 
 def test_text_is_lines_of_the_same() -> None:
