@@ -36,12 +36,41 @@ def test_front_page_shows_the_title_out_of_the_database(host):
     assert status == 200
     assert "<title>Title out of the database</title>" in body
     host.check_output("mariadb -e \"update demo.wp_options set option_value='Another title' where option_name='blogname'\"")
+    wordpress(host, "wp_cache_flush();")
     try:
         assert "<title>Another title</title>" in get(host, "https://demo.lemp.test/")[1]
     finally:
         host.check_output(
             "mariadb -e \"update demo.wp_options set option_value='Title out of the database' where option_name='blogname'\""
         )
+        wordpress(host, "wp_cache_flush();")
+
+
+def test_pages_fill_the_cache_are_made_from_it_and_do_without_it(host, row):
+    def keys():
+        return {key for key in host.check_output("lemp-redis cache --scan").splitlines() if key.startswith("demo:wp:")}
+
+    def log():
+        return host.file(f"{row('php_fpm')['log_dir']}/demo.error.log").content_string
+
+    def hits():
+        return int(host.check_output("lemp-redis cache info stats | tr -d '\\r' | sed -n 's/^keyspace_hits://p'"))
+
+    wordpress(host, "wp_cache_flush();")
+    empty = keys()
+    get(host, "https://demo.lemp.test/")
+    assert len(keys() - empty) > 10
+    before = hits()
+    get(host, "https://demo.lemp.test/")
+    assert hits() > before + 5
+    said = log().count("WordPress runs without its object cache")
+    host.check_output("systemctl stop lemp-redis@cache")
+    try:
+        status, body = get(host, "https://demo.lemp.test/")
+    finally:
+        host.check_output("systemctl start lemp-redis@cache")
+    assert (status, "<title>Title out of the database</title>" in body) == (200, True)
+    assert log().count("WordPress runs without its object cache") == said + 1
 
 
 def test_login_and_dashboard_work(host):
@@ -154,6 +183,67 @@ def test_sites_cannot_read_each_others_database(host, site, password, other):
         echo json_encode(['as root', (bool) @mysqli_connect('localhost', 'root', '')]);"""
     answers = dict(json.loads(line) for line in run_in_pool(host, site, code).splitlines())
     assert answers == {"own": True, "other": False, "mysql": False, "as root": False}
+
+
+def test_an_application_reaches_its_own_postgresql_database_alone(host):
+    code = """
+        $connect = fn ($name, $user, $password) => (bool) @pg_connect(
+            "host='" . getenv('DB_HOST') . "' dbname='$name' user='$user' password='" . addcslashes($password, "'\\\\") . "'",
+            PGSQL_CONNECT_FORCE_NEW);
+        $db = pg_connect("host='" . getenv('DB_HOST') . "' dbname=crm user=crm password='"
+            . addcslashes(getenv('DB_PASSWORD'), "'\\\\") . "'");
+        pg_query($db, 'drop table if exists t; create table t (a int)');
+        pg_query_params($db, 'insert into t values ($1)', [42]);
+        echo json_encode(['own', pg_fetch_row(pg_query($db, 'select a, current_user from t'))]), "\\n";
+        echo json_encode(['wrong password', $connect('crm', 'crm', 'wrong')]), "\\n";
+        echo json_encode(['database of the server', $connect('postgres', 'crm', getenv('DB_PASSWORD'))]), "\\n";
+        echo json_encode(['as postgres', $connect('postgres', 'postgres', '')]), "\\n";
+        echo json_encode(['roles', (bool) @pg_query($db, 'create role other')]);"""
+    answers = dict(json.loads(line) for line in run_in_pool(host, "crm", code).splitlines())
+    assert answers == {
+        "own": ["42", "crm"],
+        "wrong password": False,
+        "database of the server": False,
+        "as postgres": False,
+        "roles": False,
+    }
+
+
+def test_only_a_site_that_asks_has_secrets_in_its_variables(host):
+    names = "echo json_encode(array_map('getenv', ['APP_ENV', 'DB_CONNECTION', 'DB_PASSWORD', 'REDIS_PREFIX']));"
+    assert json.loads(run_in_pool(host, "crm", names)) == ["production", "pgsql", 'crm\'s \\ "password"', "crm:"]
+    assert json.loads(run_in_pool(host, "shop", names)) == [False] * 4
+
+
+def test_sessions_are_in_redis_and_survive_restarts(host):
+    session = "ini_set('session.use_strict_mode', 0); session_id('ofcrm'); session_start();"
+    run_in_pool(host, "crm", session + " $_SESSION['key'] = 'kept';")
+    assert host.run("ls /var/lib/php-fpm/crm/session").stdout == ""
+    host.check_output("systemctl restart 'php*-fpm' lemp-redis@session")
+    assert run_in_pool(host, "crm", session + " echo $_SESSION['key'];") == "kept"
+
+
+def test_sites_cannot_read_each_others_keys(host):
+    # phpredis throws or returns false, by version.
+    ask = """
+        $redis = new Redis(); $redis->connect('/run/lemp-redis-{0}/redis.sock');
+        $try = function ($method, ...$words) use ($redis) {{
+            try {{ return $redis->$method(...$words); }} catch (RedisException $error) {{ return false; }}
+        }};
+        echo json_encode(!$try('auth', ['{1}', {2}]) ? [] : [
+            $try('set', 'demo:key', 'of demo'), $try('get', 'demo:key'),
+            $try('set', 'crm:key', 'of crm'), $try('get', 'crm:key'),
+            $try('keys', '*'), $try('flushAll'), $try('config', 'GET', '*')]);"""
+
+    def answers(site, *words):
+        return json.loads(run_in_pool(host, site, ask.format(*words)))
+
+    secret = '"demo\'s \\"cache\\""'
+    assert answers("demo", "cache", "demo", secret) == [True, "of demo", False, False, False, False, False]
+    assert answers("crm", "cache", "crm", "getenv('REDIS_PASSWORD')") == [False, False, True, "of crm", False, False, False]
+    assert answers("shop", "cache", "demo", "'guessed'") == []
+    # demo keeps no sessions there, so it does not come in at all.
+    assert answers("demo", "session", "demo", secret) == []
 
 
 def test_only_the_web_and_ssh_are_reachable_from_outside(host):
