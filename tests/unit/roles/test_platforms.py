@@ -16,7 +16,9 @@ def family(facts: dict[str, Any]) -> str:
 
 
 @each_platform
-@pytest.mark.parametrize("name", ["app", "baseline", "certbot", "mariadb", "memcached", "nginx", "php_fpm", "postgresql", "redis"])
+@pytest.mark.parametrize(
+    "name", ["app", "baseline", "certbot", "mariadb", "memcached", "nginx", "php_fpm", "postgresql", "redis"]
+)
 def test_every_role_has_a_row(name: str, facts: dict[str, Any]) -> None:
     assert Role(name).evaluate(f"{{{{ __{name}_platform }}}}", ansible_facts=facts)
 

@@ -11,7 +11,9 @@ from templating import evaluate
 
 def test_it_is_a_view_of_the_plan(variables: dict[str, Any]) -> None:
     plan = "(ansible_facts | lemp.stack.plan({'php_fpm': {}, 'redis': {'use': 'session'}}))"
-    expression = "{{ [ansible_facts | lemp.stack.redis_memory(['php_fpm'], use='session'), " + plan + ".redis.instances.cache] }}"
+    expression = (
+        "{{ [ansible_facts | lemp.stack.redis_memory(['php_fpm'], use='session'), " + plan + ".redis.instances.cache] }}"
+    )
     seen, planned = evaluate(expression, **variables)
     assert seen == planned
 

@@ -72,7 +72,9 @@ PLAN: dict[str, Any] = {
         "opcache.memory_consumption_mb": entry(96, unit="MB", default=128),
         "mariadb.innodb_buffer_pool_size": entry(1088 * MIB, unit="bytes", default=128 * MIB, share=0.354),
         "mariadb.innodb_lock_wait_timeout": entry(50, "php_fpm", unit="seconds", default=50),
-        "redis.instances.queue.maxmemory": entry(320 * MIB, unit="bytes", inputs={"persistent": False, "disk_bytes": 2**35}, default=0),
+        "redis.instances.queue.maxmemory": entry(
+            320 * MIB, unit="bytes", inputs={"persistent": False, "disk_bytes": 2**35}, default=0
+        ),
         "sysctl.net.core.somaxconn": entry(4096, "kernel", default=4096, source="Linux, ip-sysctl"),
         "limits.php_fpm@8.4.MemoryMax": entry(1049 * MIB, "not enforced", unit="bytes", default="infinity"),
     },

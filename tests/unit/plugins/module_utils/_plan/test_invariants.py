@@ -909,9 +909,7 @@ def test_i30_logs_leave_every_disk_two_fifths_free(
             written = plan[name]["max_wal_size"] + plan[name].get("max_slot_wal_keep_size", 0)
         else:
             written = sum(
-                2 * values["maxmemory"]
-                for store, values in plan[name]["instances"].items()
-                if persists(scenario.stores[store])
+                2 * values["maxmemory"] for store, values in plan[name]["instances"].items() if persists(scenario.stores[store])
             )
         disks_by_device.setdefault(f"{found.get('device')} {size}", [size]).append(written)
     for size, *written in disks_by_device.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -46,8 +47,9 @@ def test_all_instances_together_hold_a_quarter_of_memory_as_one_does() -> None:
 
 
 def test_a_pinned_instance_leaves_the_quarter_to_the_others() -> None:
-    instances = planned(32768, instances=[{"name": "cache"}, {"name": "queue", "use": "queue", "maxmemory_mb": 64}])["redis"]
-    assert {name: values["maxmemory"] for name, values in instances["instances"].items()} == {"cache": 8 * GIB, "queue": 64 * MIB}
+    given = [{"name": "cache"}, {"name": "queue", "use": "queue", "maxmemory_mb": 64}]
+    instances = planned(32768, instances=given)["redis"]["instances"]
+    assert {name: values["maxmemory"] for name, values in instances.items()} == {"cache": 8 * GIB, "queue": 64 * MIB}
 
 
 def test_every_instance_has_a_connection_for_each_php_worker() -> None:
@@ -65,8 +67,9 @@ def test_the_fewest_pinned_connections_bound_the_workers() -> None:
 
 def test_what_is_written_to_disk_shares_its_part_of_the_disk() -> None:
     """3/5 of 1 GiB, twice each: 64 MB are pinned, what is left is for the other one."""
-    instances = [{"name": "cache"}, {"name": "queue", "use": "queue"}, {"name": "session", "use": "session", "maxmemory_mb": 64}]
-    sizes = {name: values["maxmemory"] for name, values in planned(disk=GIB, instances=instances)["redis"]["instances"].items()}
+    given = [{"name": "cache"}, {"name": "queue", "use": "queue"}, {"name": "session", "use": "session", "maxmemory_mb": 64}]
+    instances = planned(disk=GIB, instances=given)["redis"]["instances"]
+    sizes = {name: values["maxmemory"] for name, values in instances.items()}
     assert sizes["cache"] == GIB
     assert sizes["session"] == 64 * MIB
     assert 224 * MIB <= sizes["queue"] <= (1024 * 3 // 5 // 2 - 64) * MIB
@@ -91,11 +94,10 @@ def test_what_is_written_to_disk_shares_its_part_of_the_disk() -> None:
         ({"instances": "cache"}, "instances of redis is 'cache', but must be a list"),
         ({"instances": 0}, "instances of redis is 0, but must be a list"),
         ({"instances": [{"name": "a"}], "maxmemory_mb": 5}, "maxmemory_mb of redis is 5, but there are instances"),
-        ({"instances": [{"name": "a", "use": "store"}]}, "use of redis instance a is 'store', but must be one of cache, session"),
-        ({"instances": [{"name": "a", "max_memory_mb": 5}]}, "redis instance a has an unknown key 'max_memory_mb'; did you mean"),
+        ({"instances": [{"name": "a", "use": "store"}]}, "use of redis instance a is 'store', but must be one of cache, s"),
+        ({"instances": [{"name": "a", "max_memory_mb": 5}]}, "redis instance a has an unknown key 'max_memory_mb'; did you"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(inputs: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=re.escape(message)):
         planned(disk=GIB, **inputs)
-    assert message in str(error.value)
