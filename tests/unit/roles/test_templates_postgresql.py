@@ -83,6 +83,50 @@ def test_no_setting_stands_in_both_files() -> None:
     assert settings(render(START, **extra)).keys() & settings(render(RELOAD, **extra)).keys() == set()
 
 
+@pytest.mark.parametrize(
+    ("inputs", "sentences"),
+    [
+        ({"postgresql_databases": [{"name": "a", "extensions": ["pg_trgm"], "locale": "de_DE.UTF-8"}]}, []),
+        (
+            {"postgresql_databases": [{"name": "a", "extensions": ["no_such"]}]},
+            ["wants the extension no_such, which is not in"],
+        ),
+        ({"postgresql_locale": "xx_YY.UTF-8"}, ["xx_YY.utf8, which this host does not have"]),
+    ],
+    ids=["both there", "extension", "locale"],
+)
+def test_what_the_host_does_not_have_is_named(inputs: dict[str, Any], sentences: list[str]) -> None:
+    seen = {"stdout_lines": ["cluster", "extension pg_trgm", "locale C.utf8", "locale de_DE.utf8"]}
+    found = ROLE.evaluate("{{ __postgresql_lost }}", ansible_facts=FACTS, __postgresql_look=seen, **inputs)
+    assert len(found) == len(sentences)
+    for text, sentence in zip(found, sentences, strict=True):
+        assert sentence in text
+
+
+@pytest.mark.parametrize(
+    ("packages", "offered", "data", "versions"),
+    [
+        (["15"], "17", "15", ("15", "17")),
+        (["15", "17"], "17", "15", ("15", "17")),
+        (["15", "17"], "", "15\n17", ("17", "17")),
+    ],
+    ids=["to be installed", "side by side", "done"],
+)
+def test_an_upgrade_goes_from_the_newest_data_to_the_newest_server(
+    packages: list[str], offered: str, data: str, versions: tuple[str, str]
+) -> None:
+    facts = {
+        **PLATFORMS["Debian 13"],
+        "packages": {f"postgresql-{version}": [{"version": f"{version}.1-1"}] for version in packages},
+    }
+    given = {"__postgresql_data": {"stdout": data}, "__postgresql_offered": {"stdout": offered}}
+    found = tuple(
+        str(ROLE.evaluate(f"{{{{ {name} }}}}", ansible_facts=facts, **given))
+        for name in ("__postgresql_old", "__postgresql_new")
+    )
+    assert found == versions
+
+
 @pytest.fixture(name="folder")
 def configuration_folder(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
