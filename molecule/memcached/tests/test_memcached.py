@@ -157,6 +157,8 @@ def test_inputs_that_cannot_be_are_refused_before_anything_changes(host, inputs,
 
 
 def test_with_users_only_those_come_in_who_say_name_and_password(host):
+    if host.exists("dnf") and not host.check_output("dnf -q repoquery cyrus-sasl"):
+        pytest.skip("the stand-in for EL has no cyrus-sasl")
     try:
         status, output = play(memcached_users=USERS)
         assert status == 0, output
