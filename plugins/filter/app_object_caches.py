@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
   author: lemp.stack authors
   description:
     - >-
-      Says which sites get a link to the object cache of role P(lemp.stack.app#role), which links are taken away again, and which
-      files belong to somebody else and stay.
+      Says which sites get a link to the object cache of role P(lemp.stack.app#role), which links are taken away again, and
+      which files belong to somebody else and stay.
   options:
     _input:
       description: What C(object_caches) of filter P(lemp.stack.app_plan#filter) says.

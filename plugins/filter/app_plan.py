@@ -37,9 +37,9 @@ RETURN = r"""
   _value:
     description: >-
       Sentences in C(problems), which hold no password; where there are none, paths that have to be there in C(existing), all
-      paths to look for in C(probes), names of C(wordpress) sites, wanted C(packages), C(theme_directories), C(object_caches), inputs
-      C(users), C(directories), C(files), C(owned), C(validators) and C(units) of M(lemp.stack.config_tree), C(instances), C(archives)
-      to be unpacked, and C(tables), the input of M(lemp.stack.wordpress_tables).
+      paths to look for in C(probes), names of C(wordpress) sites, wanted C(packages), C(theme_directories), C(object_caches),
+      inputs C(users), C(directories), C(files), C(owned), C(validators) and C(units) of M(lemp.stack.config_tree),
+      C(instances), C(archives) to be unpacked, and C(tables), the input of M(lemp.stack.wordpress_tables).
     type: dict
 """
 

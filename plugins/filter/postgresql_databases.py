@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
   author: lemp.stack authors
   description:
     - >-
-      Projects C(lemp_sites) onto the input C(postgresql_databases) of role P(lemp.stack.postgresql#role): one database per site that
-      has its data in PostgreSQL, owned by the account of the site.
+      Projects C(lemp_sites) onto the input C(postgresql_databases) of role P(lemp.stack.postgresql#role): one database per
+      site that has its data in PostgreSQL, owned by the account of the site.
   options:
     _input:
       description: The sites of the stack, as described in the collection's README under "The site".

@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
   author: lemp.stack authors
   description:
     - >-
-      Projects C(lemp_sites) onto the input C(postgresql_users) of role P(lemp.stack.postgresql#role). Each account may connect to
-      the database of its own site only. The result holds passwords.
+      Projects C(lemp_sites) onto the input C(postgresql_users) of role P(lemp.stack.postgresql#role). Each account may
+      connect to the database of its own site only. The result holds passwords.
   options:
     _input:
       description: The sites of the stack, as described in the collection's README under "The site".

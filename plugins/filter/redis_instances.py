@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
   description:
     - >-
       Projects C(lemp_sites) onto the input C(redis_instances) of role P(lemp.stack.redis#role): C(cache) for all sites that use
-      Redis, C(session) and C(queue) for those that say so. Each site has an account that reaches keys of its own only. The result
-      holds passwords.
+      Redis, C(session) and C(queue) for those that say so. Each site has an account that reaches keys of its own only. The
+      result holds passwords.
   options:
     _input:
       description: The sites of the stack, as described in the collection's README under "The site".

@@ -58,7 +58,8 @@ def test_open_basedir_stops_reading_the_system(host):
     assert "root:" not in run_php(host, "shop", "echo file_get_contents('/etc/passwd');")
 
 
-REDIS = "$(command -v valkey-cli || command -v redis-cli) -s /run/lemp-test-redis/redis.sock --user root --pass any --no-auth-warning"
+CLIENT = "$(command -v valkey-cli || command -v redis-cli)"
+REDIS = f"{CLIENT} -s /run/lemp-test-redis/redis.sock --user root --pass any --no-auth-warning"
 # A session whose name a test knows, as no visitor could have it.
 SESSION = "ini_set('session.use_strict_mode', 0); session_id('{}'); session_start();"
 
