@@ -32,7 +32,7 @@ if isinstance(where, str):
 else:
     server = socket.create_connection(where[:2], 10)
 if len(where) == 3:
-    server = ssl.create_default_context(cafile=where[2]).wrap_socket(server, server_hostname=where[0])
+    server = ssl.create_default_context(cafile=where[2] or None).wrap_socket(server, server_hostname=where[0])
 stream = server.makefile("rb")
 
 
@@ -463,9 +463,9 @@ def test_beyond_loopback_it_is_tls_or_nothing(host):
         assert talk(host, trusted, "PING")[0].startswith("!NOAUTH")
         assert host.run("printf %%s %s | python3 -c %s", json.dumps([[address, PORT], [["PING"]]]), CLIENT).rc != 0
         # Another CA's word for it does not count.
-        given_json = json.dumps([[address, PORT, "/etc/ssl/certs/ca-certificates.crt"], [["PING"]]])
+        given_json = json.dumps([[address, PORT, ""], [["PING"]]])
         stranger = host.run("printf %%s %s | python3 -c %s", given_json, CLIENT)
-        assert stranger.rc != 0
+        assert "certificate verify failed" in stranger.stderr
         assert host.file(f"{tls_dir}/server.key").mode == 0o600
         assert host.run(f"runuser -u nobody -- cat {tls_dir}/server.key").rc != 0
     finally:
