@@ -49,7 +49,7 @@ for size in $sizes; do
   printf 'all: {hosts: {%s: {ansible_connection: community.docker.docker, ansible_python_interpreter: /usr/bin/python3}}}\n' \
     "$host" >"$results/$size.yml"
   play "postgresql/$size-role.log" -i "$results/$size.yml" "$results/role.yml"
-  version=$(docker exec "$host" ls /etc/postgresql)
+  version=$(docker exec "$host" sh -c 'ls -d /etc/postgresql/*/main' | cut -d/ -f4)
   bench createdb bench
   bench pgbench -q -i -s $((size / 45)) bench >"$results/$size-init.log" 2>&1
   bench sh -c "echo \"$report\" >/tmp/report.sql"
