@@ -109,9 +109,10 @@ say "MariaDB $(version "$new") has the data of 10.11: $before"
 # The package that is there under a newer version, and one that fails while it is installed.
 offer() { # version, what its preinst does
   docker exec "$new" sh -ec '
-    rm -rf /srv/repository /root/package
+    rm -rf /srv/repository /root/package /etc/apt/sources.list.d/newer.list
     mkdir -p /srv/repository
     cd /root
+    apt-get update -qq
     apt-get download -qq mariadb-server
     dpkg-deb -R mariadb-server_*.deb package
     sed -i "s/^Version: .*/Version: $0/" package/DEBIAN/control
@@ -119,7 +120,8 @@ offer() { # version, what its preinst does
     dpkg-deb -b package /srv/repository/ >/dev/null
     rm -f mariadb-server_*.deb
     cd /srv/repository
-    { dpkg-deb -f ./*.deb; echo "Filename: ./$(ls)"; echo "Size: $(stat -c %s ./*.deb)"; echo "SHA256: $(sha256sum ./*.deb | cut -d" " -f1)"; } >Packages
+    file=$(ls)
+    { dpkg-deb -f "$file"; echo "Filename: ./$file"; echo "Size: $(stat -c %s "$file")"; echo "SHA256: $(sha256sum "$file" | cut -d" " -f1)"; } >Packages
     echo "deb [trusted=yes] file:/srv/repository ./" >/etc/apt/sources.list.d/newer.list
     apt-get update -qq' "$1" "$2"
 }
@@ -128,6 +130,7 @@ say "A newer package that cannot be installed: the old server with its data agai
 packaged=$(docker exec "$new" dpkg-query -W -f '${Version}' mariadb-server)
 offer "$packaged.1" 'exit 1'
 refused unpackable.log 'The old server runs with its old data again' playbooks/upgrade_mariadb.yml --limit "$new"
+grep -q 'pre-installation script subprocess' "$work/unpackable.log" || fail "it was not the package that failed"
 [ "$(checksum "$new")" = "$before" ] || fail "the data are not what they were"
 docker exec "$new" sh -c 'dpkg --configure -a; apt-get -f install -qq' >/dev/null 2>&1 || true
 
