@@ -483,7 +483,9 @@ def test_a_role_gives_what_it_has_and_no_more(host):
 
 
 def test_a_statement_that_takes_too_long_is_aborted(host):
-    slow = sql(host, "SELECT COUNT(*) FROM seq_1_to_100000 a, seq_1_to_100000 b", "modern", PASSWORDS["modern"], False, "shopxa")
+    slow = sql(
+        host, "SELECT COUNT(*) FROM seq_1_to_100000 a, seq_1_to_100000 b", "modern", PASSWORDS["modern"], False, "shopxa"
+    )
     assert slow.rc != 0
     assert "max_statement_time exceeded" in slow.stderr
 
