@@ -1202,7 +1202,9 @@ def test_moving_the_service_that_the_message_names_is_enough(scenario: Scenario)
     found = re.search(r"move (\w+) to a host of its own", str(error))
     assume(found)
     assert found
-    assert planned(scenario.without(found[1]))
+    moved = scenario.without(found[1])
+    # Enough memory, that is: a container's limit of open files is another matter, which only shows then.
+    assert planned(moved) or " open files, but the host allows " in str(refusal(moved))
 
 
 def with_pools(scenario: Scenario, items: list[dict[str, Any]]) -> Scenario:
