@@ -36,10 +36,11 @@ for name in $others; do jobs+=("default $name"); done
 for scenario in $scenarios; do jobs+=("$scenario $platform"); done
 printf '%s\n' "${jobs[@]}" | xargs -P 2 -I{} bash -c 'set -- {}; run "$1 $2" tools/molecule.sh "$1" "$2"' || failed=1
 
-say "Capacity of containers, the demo, twice, and the three ways in"
+say "Capacity of containers, the demo, twice, the three ways in, and slow statements explained"
 run capacity tests/integration/capacity.sh || failed=1
 run demo tests/integration/demo.sh || failed=1
 run "entry points" tests/integration/entry_points.sh || failed=1
+run "explain slow" tests/integration/explain_slow.sh || failed=1
 
 say "Results"
 cat "$results"/*
