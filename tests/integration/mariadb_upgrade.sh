@@ -126,11 +126,11 @@ offer() { # version, what its preinst does
     apt-get update -qq' "$1" "$2"
 }
 
-say "A newer package that cannot be installed: the old server with its data again"
+say "A newer package that cannot be installed: the old server runs on"
 packaged=$(docker exec "$new" dpkg-query -W -f '${Version}' mariadb-server)
 offer "$packaged.1" 'exit 1'
-refused unpackable.log 'The old server runs with its old data again' playbooks/upgrade_mariadb.yml --limit "$new"
-grep -q 'pre-installation script subprocess' "$work/unpackable.log" || fail "it was not the package that failed"
+refused unpackable.log "MariaDB $packaged runs" playbooks/upgrade_mariadb.yml --limit "$new"
+grep -q 'returned an error code' "$work/unpackable.log" || fail "it was not the package that failed"
 [ "$(checksum "$new")" = "$before" ] || fail "the data are not what they were"
 docker exec "$new" sh -c 'dpkg --configure -a; apt-get -f install -qq' >/dev/null 2>&1 || true
 
