@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that CI runs: lint, unit tests, every scenario on Debian 13 and the whole stack on the platforms named below (two at
-# a time; the rest is for make matrix), capacity of containers, the demo and the three ways in. Ends with a table.
+# Everything that CI runs: linters, unit tests, every scenario on Debian 13 and the whole stack on the platforms named below (the
+# rest is for make matrix), capacity of containers, the demo, the three ways in and slow statements. Ends with a table.
 . "$(dirname "$0")/common.sh"
 
 platform=debian13
@@ -21,20 +21,35 @@ run() { # name, command...
 export -f run
 export results root
 
-say "Lint and unit tests"
+two_at_a_time() { # reads jobs, one a line
+  xargs -P 2 -I{} bash -c 'set -- {}; job "$@"'
+}
+
+job() { # lint, unit, image PLATFORM, or SCENARIO PLATFORM
+  case $1 in
+    lint) run lint tools/lint.sh ;;
+    unit) run unit python -m pytest -q tests/unit ;;
+    image) run "image $2" molecule/images/build.sh "$2" ;;
+    *) run "$1 $2" tools/molecule.sh "$1" "$2" ;;
+  esac
+}
+export -f job
+
 failed=0
-run lint tools/lint.sh || failed=1
-run unit python -m pytest -q tests/unit || failed=1
+say "Images, linters and unit tests, two at a time"
+# Beforehand, because two package managers at a time do not go together.
+need mmdebstrap "mmdebstrap debian-archive-keyring"
+need ssh openssh-client
+need curl curl
+# shellcheck disable=SC2086  # names without blanks
+{ printf 'image %s\n' $others $platform; echo lint; echo unit; } | two_at_a_time || failed=1
 grep -E ' (passed|failed)' .cache/log/test-unit.log | tail -n 1 || true
 
-say "Images"
-for name in $platform $others; do run "image $name" molecule/images/build.sh "$name" || failed=1; done
-
 say "Scenarios on containers, two at a time (Debian's are built from its package mirror; the others are stand-ins)"
-jobs=()
-for name in $others; do jobs+=("default $name"); done
-for scenario in $scenarios; do jobs+=("$scenario $platform"); done
-printf '%s\n' "${jobs[@]}" | xargs -P 2 -I{} bash -c 'set -- {}; run "$1 $2" tools/molecule.sh "$1" "$2"' || failed=1
+# A third of the interruptions that the scenario is worth by itself.
+export LEMP_KILLS=${LEMP_KILLS:-160} LEMP_CONTROLLER_KILLS=${LEMP_CONTROLLER_KILLS:-7} LEMP_RELOADS=${LEMP_RELOADS:-34}
+# shellcheck disable=SC2086  # names without blanks
+{ printf 'default %s\n' $others; printf '%s '"$platform"'\n' $scenarios; } | two_at_a_time || failed=1
 
 say "Capacity of containers, the demo, twice, the three ways in, and slow statements explained"
 run capacity tests/integration/capacity.sh || failed=1
