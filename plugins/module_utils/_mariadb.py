@@ -74,8 +74,10 @@ PLANNED_BOUNDS: dict[str, tuple[int, int]] = {
     "mariadb_read_buffer_size_kb": (8, 2097148),
     "mariadb_read_rnd_buffer_size_kb": (1, 2097151),
     "mariadb_thread_stack_kb": (192, 65536),
-    "mariadb_binlog_cache_size_kb": (4, 4194303),
+    "mariadb_binlog_cache_size_kb": (4, 4194300),
 }
+# The server rounds these down to whole blocks. Source: IO_SIZE in https://github.com/MariaDB/server/blob/11.8/sql/sys_vars.cc
+STEPS = {"mariadb_read_buffer_size_kb": 4, "mariadb_binlog_cache_size_kb": 4}
 
 
 def problems(inputs: Mapping[str, Any], versions: str = "") -> list[str]:
@@ -436,6 +438,8 @@ def _odd_numbers(inputs: Mapping[str, Any]) -> list[str]:
         if not (low <= number <= high or (planned and number == 0)):
             remedy = f"use a number from {low} to {high}" + (", or 0 to have it computed" if planned else "")
             found.append(f"{name} is {inputs[name]}; {remedy}.")
+        elif name in STEPS and number % STEPS[name]:
+            found.append(f"{name} is {inputs[name]}, which the server would round; use a multiple of {STEPS[name]}.")
     return found
 
 

@@ -22,6 +22,9 @@ ADMIN_CONNECTIONS = 10
 CLIENTS_ALONE = 150
 POOL_LEAST = 48 * MIB
 POOL_STEP = 8 * MIB
+# From this version on the server chooses chunks that fit the pool; before, it rounds the pool up to whole ones of 128 MiB.
+# Source: https://jira.mariadb.org/browse/MDEV-25342
+CHUNKS_THAT_FIT = (10, 8)
 LOG_FILE_LEAST, LOG_FILE_MOST = 48 * MIB, GIB
 # Two files of the binary log: the server removes whole ones.
 BINLOG_LEAST = 256 * MIB
@@ -91,6 +94,12 @@ TEXTS = {
         128 * MIB,
         "this cache's share of what is left, over 1.1, in steps of 8 MiB",
         f"{INNODB}#innodb_buffer_pool_size",
+    ),
+    "innodb_buffer_pool_chunk_size": Text(
+        "bytes",
+        128 * MIB,
+        "as innodb_buffer_pool_size, which the server rounds up to whole chunks",
+        f"{INNODB}#innodb_buffer_pool_chunk_size",
     ),
     "innodb_log_file_size": Text(
         "bytes",
@@ -262,6 +271,8 @@ class MariaDB(Service):
         section = Section("mariadb", TEXTS, self.version)
         pinned_pool = "innodb_buffer_pool_size" in self.pins
         section.put("innodb_buffer_pool_size", pool, "user" if pinned_pool else "memory", data_bytes=self.data_size)
+        if self.version and self.version < CHUNKS_THAT_FIT:
+            section.put("innodb_buffer_pool_chunk_size", pool, "mariadb", innodb_buffer_pool_size=pool)
         self._put_log_file(section, pool)
         bound = self.clients.bound
         if bound == "default" and connections - self.clients.extra < CLIENTS_ALONE:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rendering import Role, daemon, lines
 
-from ansible_collections.lemp.stack.plugins.module_utils._mariadb import PLANNED_BOUNDS
+from ansible_collections.lemp.stack.plugins.module_utils._mariadb import PLANNED_BOUNDS, STEPS
 
 ROLE = Role("mariadb")
 TEMPLATE = next(
@@ -52,7 +52,7 @@ def test_every_computed_size_can_be_decided_by_hand(name: str, given: Any) -> No
     variable, _, unit = name.removeprefix("mariadb_").rpartition("_")
     if name == "mariadb_table_open_cache":
         variable, unit = "table_open_cache", ""
-    pinned = {"mariadb_thread_stack_kb": 400}.get(name, given)
+    pinned = {"mariadb_thread_stack_kb": 400, **dict.fromkeys(STEPS, 80)}.get(name, given)
     written = str(int(pinned) * {"mb": 2**20, "kb": 1024, "": 1}[unit])
     assert settings(render(**{name: pinned}))[variable] == written
     assert settings(render())[variable] != written

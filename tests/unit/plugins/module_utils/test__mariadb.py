@@ -10,6 +10,7 @@ from ansible_collections.lemp.stack.plugins.module_utils._mariadb import (
     BOUNDS,
     OWN_VARIABLES,
     PLANNED_BOUNDS,
+    STEPS,
     account_of,
     canonical_right,
     host_of,
@@ -120,6 +121,12 @@ def test_numbers_stay_within_their_bounds(name: str) -> None:
     low, high = {**BOUNDS, **PLANNED_BOUNDS}[name]
     for value in (low - 1 or -1, high + 1, "many", None, float("nan"), [1]):
         assert f"{name} is {value}; use a number from {low} to {high}" in complaint(**{name: value})
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_sizes_that_the_server_would_round_are_refused(name: str) -> None:
+    assert complaint(**{name: 77}) == f"{name} is 77, which the server would round; use a multiple of 4."
+    assert complaint(**{name: 80}) == complaint(**{name: "80"}) == ""
 
 
 @pytest.mark.parametrize("collation", ["latin1_swedish_ci", "utf8mb4_bin\n", "utf8mb4"])

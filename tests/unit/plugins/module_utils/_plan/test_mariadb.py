@@ -1,4 +1,4 @@
-"""MariaDB's binary log: examples. What holds on every host is in ``test_invariants.py``."""
+"""MariaDB's binary log and its buffer pool's chunks: examples. What holds on every host is in ``test_invariants.py``."""
 
 from __future__ import annotations
 
@@ -38,6 +38,19 @@ def test_older_servers_are_not_given_the_bound(version: str, known: bool) -> Non
 
 def test_nothing_is_promised_where_the_disk_is_unknown() -> None:
     assert "max_binlog_total_size" not in planned(0, binlog=True)
+
+
+@pytest.mark.parametrize(
+    ("version", "chunked"), [("10.5", True), ("10.6", True), ("10.8", False), ("10.11", False), ("11.8", False), ("", False)]
+)
+@pytest.mark.parametrize("pool", [0, 8, 200, 2001])
+def test_older_servers_have_a_chunk_that_does_not_round_the_pool_up(version: str, chunked: bool, pool: int) -> None:
+    values = planned(0, version=version, **({"innodb_buffer_pool_size_mb": pool} if pool else {}))
+    size = values["innodb_buffer_pool_size"]
+    assert size == pool * MIB or not pool
+    assert values.get("innodb_buffer_pool_chunk_size") == (size if chunked else None)
+    # The server takes chunks in steps of 1 MiB.
+    assert size % MIB == 0
 
 
 def test_anything_but_yes_and_no_is_refused() -> None:
