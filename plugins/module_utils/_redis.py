@@ -138,9 +138,10 @@ def acl_lines(users: Iterable[Mapping[str, Any]], admin_hash: str, version: Sequ
     lines = ["user default off", f"user {ADMINISTRATOR} on #{admin_hash} ~*{' &*' if has_channels else ''} +@all"]
     for user in users:
         prefix = user["key_prefix"]
+        # A server that cannot tell channels apart lets nobody use them.
         channels = f" resetchannels &{prefix}*" if has_channels else ""
         more = "".join(f" +{command}" for command in user.get("extra_commands") or [])
-        lines.append(f"user {user['name']} on #{sha256(str(user['password']))} ~{prefix}*{channels} {rules}{more}")
+        lines.append(f"user {user['name']} on #{sha256(str(user['password']))} ~{prefix}*{channels} {rules}{'' if has_channels else ' -@pubsub'}{more}")
     return lines
 
 
@@ -231,7 +232,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 for file; do
   "$0" "$file" --port 0 --tls-port 0 --unixsocket "$work/socket" --dir "$work" --appendonly no --maxmemory 0 --supervised no \\
-    --daemonize no >"$work/said" 2>&1 &
+    --loglevel notice --logfile "" --daemonize no >"$work/said" 2>&1 &
   server=$!
   tries=0
   until grep -q 'eady to accept connections' "$work/said"; do
