@@ -26,8 +26,8 @@ LOOPBACK = ("127.0.0.1/32", "::1/128")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 
-# Settings that a server takes only as it starts; an unknown one is taken for one of these. The others were read from
-# pg_settings of 15 (context other than postmaster) as far as anybody sets them in a file.
+# The server's own settings that it takes only as it starts, of all versions up to 18. What libraries bring has a dot in its name
+# and is taken for one of these: a restart too many does no harm, one too few leaves a value that never becomes the server's.
 START_ONLY = frozenset(
     """
     archive_mode autovacuum_freeze_max_age autovacuum_max_workers autovacuum_multixact_freeze_max_age autovacuum_worker_slots
@@ -42,7 +42,6 @@ START_ONLY = frozenset(
     shared_buffers shared_memory_type shared_preload_libraries subtransaction_buffers superuser_reserved_connections
     track_activity_query_size track_commit_timestamp transaction_buffers unix_socket_directories unix_socket_group
     unix_socket_permissions wal_buffers wal_decode_buffer_size wal_level wal_log_hints
-    pg_stat_statements.max
     """.split()
 )
 # Set through inputs of their own, which the plan, the firewall rules and the checks read.
@@ -385,7 +384,7 @@ def settings(planned: Item, explained: Item, extra: Item) -> dict[str, dict[str,
     values = {name: _planned(value, explained[f"postgresql.{name}"]["unit"]) for name, value in planned.items()}
     values.update((str(name), _quoted_setting(value)) for name, value in extra.items())
     for name, value in sorted(values.items()):
-        found["start" if name in START_ONLY else "reload"][name] = value
+        found["start" if name in START_ONLY or "." in name else "reload"][name] = value
     return found
 
 

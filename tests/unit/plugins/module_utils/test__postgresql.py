@@ -155,9 +155,9 @@ def test_settings_go_where_they_take_hold_and_the_users_stand_above_the_plans() 
     written = settings(
         {"shared_buffers": 128 * 2**20, "jit": "off"},
         explained,
-        {"jit": True, "wal_level": "logical", "app.label": "it's \\ 1", "pg_stat_statements.max": 100},
+        {"jit": True, "wal_level": "logical", "search_path": "it's \\ 1", "pg_cron.max_running_jobs": 9},
     )
     assert written == {
-        "start": {"pg_stat_statements.max": "'100'", "shared_buffers": "'128MB'", "wal_level": "'logical'"},
-        "reload": {"app.label": "'it''s \\\\ 1'", "jit": "'on'"},
+        "start": {"pg_cron.max_running_jobs": "'9'", "shared_buffers": "'128MB'", "wal_level": "'logical'"},
+        "reload": {"jit": "'on'", "search_path": "'it''s \\\\ 1'"},
     }
