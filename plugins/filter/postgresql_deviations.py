@@ -34,8 +34,8 @@ EXAMPLES = r"""
     msg: "{{ surveyed | lemp.stack.postgresql_deviations({}, {}, {'port': 5432}) }}"
   vars:
     surveyed: >-
-      {"version": 170000, "settings": {"port": ["5433", null]}, "problems": null, "pending": null, "extensions": null,
-      "roles": null, "databases": null}
+      {"version": 170000, "settings": {"port": ["5433", null]}, "problems": null, "pending": null, "roles": null,
+      "databases": null}
 """
 
 RETURN = r"""

@@ -48,15 +48,15 @@ EXAMPLES = r"""
     msg: "{{ surveyed | lemp.stack.postgresql_due([], [{'name': 'staff', 'login': false}], {}) }}"
   vars:
     surveyed: >-
-      {"version": 170000, "settings": {"port": ["5433", null]}, "problems": null, "pending": null, "extensions": null,
-      "roles": null, "databases": null}
+      {"version": 170000, "settings": {"port": ["5433", null]}, "problems": null, "pending": null, "roles": null,
+      "databases": null}
 """
 
 RETURN = r"""
   _value:
     description: >-
-      C(script) for psql, which holds what the server is to keep of passwords, C(report), the same in words and without a
-      secret, and C(unavailable), extensions that this server does not have.
+      C(script) for psql, which holds what the server is to keep of passwords, and C(report), the same in words and without a
+      secret.
     type: dict
 """
 

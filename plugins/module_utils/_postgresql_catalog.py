@@ -37,7 +37,6 @@ SELECT format('line %s of pg_hba.conf: %s', line_number, error) AS text FROM pg_
 UNION ALL SELECT format('%s in line %s of %s: %s', name, sourceline, sourcefile, error) FROM pg_file_settings
 WHERE error IS NOT NULL AND error <> 'setting could not be applied') AS wrong),
 'pending', (SELECT json_agg(name ORDER BY name) FROM pg_settings WHERE pending_restart),
-'extensions', (SELECT json_agg(name) FROM pg_available_extensions WHERE name IN ({extensions})),
 'roles', (SELECT json_agg(json_build_object('name', rolname, 'password', rolpassword, 'login', rolcanlogin,
 'super', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'replication', rolreplication,
 'bypassrls', rolbypassrls, 'limit', rolconnlimit, 'expires', rolvaliduntil < 'infinity',
@@ -87,9 +86,7 @@ def survey(users: Sequence[Item], databases: Sequence[Item], planned: Iterable[s
     :param statistics: whether the server's own database is to have ``pg_stat_statements``.
     """
     names = _listed(str(user["name"]) for user in users)
-    wanted = [str(extension) for database in databases for extension in database.get("extensions") or []]
     cluster = _CLUSTER.replace("{settings}", _listed(["data_checksums", "listen_addresses", "port", "ssl", *planned]))
-    cluster = cluster.replace("{extensions}", _listed([*wanted, STATISTICS]))
     cluster = cluster.replace("{users}", names).replace("{databases}", _listed(str(entry["name"]) for entry in databases))
     lines = [f"{_one_line(cluster)};"]
     inside = _one_line(_DATABASE).replace("{users}", names)
@@ -117,12 +114,10 @@ def due(
     :param surveyed: what the script of :func:`survey` printed for the same users and databases.
     :param pools: ``timeouts.pools`` of the plan, the time limits of each pool in seconds.
     :param locale: of new databases that have none of their own.
-    :returns: ``script`` for psql (it holds what the server keeps of passwords), ``report``: the same in words and without a
-        secret, and ``unavailable``: extensions that this server does not have.
+    :returns: ``script`` for psql (it holds what the server keeps of passwords) and ``report``: the same in words and without
+        a secret.
     """
     cluster, inside = _documents(surveyed)
-    wanted = [str(extension) for database in databases for extension in database.get("extensions") or []]
-    available = cluster["extensions"] or []
     work = _Work()
     roles = {role["name"]: role for role in cluster["roles"] or []}
     for user in users:
@@ -142,11 +137,7 @@ def due(
         work.enter(SYSTEM_DATABASE)
         work.do(f"{SYSTEM_DATABASE}: CREATE EXTENSION {STATISTICS}", f"CREATE EXTENSION {STATISTICS}")
         work.end_transaction()
-    return {
-        "script": "".join(f"{line}\n" for line in work.lines),
-        "report": work.report,
-        "unavailable": sorted(set(wanted) - set(available)),
-    }
+    return {"script": "".join(f"{line}\n" for line in work.lines), "report": work.report}
 
 
 def deviations(surveyed: str, planned: Item, explained: Item, wanted: Item) -> list[str]:
@@ -323,7 +314,7 @@ def _revoke(work: _Work, who: str, target: str, grantee: str, rights: Iterable[s
 
 
 def _plain(target: str) -> str:
-    return target.lower().replace('"', "") if target.startswith("ALL") else target.replace('"', "").lower()
+    return target.replace('"', "").lower()
 
 
 def _fresh(version: int) -> Found:

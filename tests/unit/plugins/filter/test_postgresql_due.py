@@ -6,7 +6,7 @@ import json
 
 from templating import evaluate
 
-EMPTY = dict.fromkeys(("settings", "problems", "pending", "extensions", "roles", "databases"))
+EMPTY = dict.fromkeys(("settings", "problems", "pending", "roles", "databases"))
 
 
 def test_what_is_missing_is_due() -> None:
@@ -16,7 +16,6 @@ def test_what_is_missing_is_due() -> None:
         users=[{"name": "shop", "password": "{{ vault }}"}],
         vault="secret",
     )
-    assert found["unavailable"] == []
     assert found["report"][:3] == ["shop: is created", "shop: may log in", "shop: gets its password"]
     assert "CREATE DATABASE shop" in found["report"]
     assert "SCRAM-SHA-256$" in found["script"]

@@ -47,7 +47,6 @@ def server(roles: list[dict[str, Any]] | None = None, inside: dict[str, Any] | N
         "settings": {},
         "problems": None,
         "pending": None,
-        "extensions": ["pg_trgm", "pg_stat_statements"],
         "roles": [role("shop"), role("reader")] if roles is None else roles,
         "databases": [{"name": "shop", "owner": "shop", "rights": [["reader", "CONNECT"], ["reader", "TEMPORARY"]]}],
         **changes,
@@ -73,12 +72,12 @@ def compared(surveyed: str, users: list[dict[str, Any]] | None = None, pools: di
 
 
 def test_nothing_is_due_where_all_is_as_wanted() -> None:
-    assert compared(server()) == {"script": "", "report": [], "unavailable": []}
+    assert compared(server()) == {"script": "", "report": []}
 
 
 def test_a_bare_server_gets_everything_and_no_line_holds_a_password() -> None:
     bare = json.dumps(
-        dict.fromkeys(("settings", "problems", "pending", "extensions", "roles", "databases")) | {"version": 130000}
+        dict.fromkeys(("settings", "problems", "pending", "roles", "databases")) | {"version": 130000}
     )
     found = compared(bare)
     script = found["script"].splitlines()
@@ -92,7 +91,6 @@ def test_a_bare_server_gets_everything_and_no_line_holds_a_password() -> None:
     # Up to 14 schema public is everybody's.
     assert 'ALTER SCHEMA public OWNER TO "shop";' in script
     assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC;" in script
-    assert found["unavailable"] == ["pg_trgm"]
 
 
 @pytest.mark.parametrize(
