@@ -162,7 +162,7 @@ def due(
     :param roles: ``mariadb_roles``.
     :param collation: ``mariadb_collation``.
     :returns: statements in the order in which to execute them, ``statements``, ``secrets`` (they hold hashes of passwords) and
-        ``rights``, and ``report``: all of it in words, without a secret.
+        ``rights`` (whatever is given to anybody comes before whatever is taken from anybody), and ``report``: all of it in words, without a secret.
     """
     doors, existing, *about_accounts, plugins, _filled, _values = results
     there = {row["name"] for row in existing}
@@ -177,19 +177,23 @@ def due(
         f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4 COLLATE {identifier(collation)}" for name in missing
     ]
     secrets: list[str] = []
-    rights: list[str] = []
+    given: list[str] = []
+    taken: list[str] = []
     for role in roles:
         change = server.change((str(role["name"]), ""), role)
         if change.is_new:
             statements.append(f"CREATE ROLE {quoted(role['name'])}")
-        rights += change.rights
+        given += change.given
+        taken += change.taken
         report += [f"role {role['name']}: {reason}" for reason in change.reasons]
     for user in users:
         change = server.change((str(user["name"]), host_of(user)), user)
         secrets += change.secrets
-        rights += change.rights
+        given += change.given
+        taken += change.taken
         report += [f"{account_of(user)}: {reason}" for reason in change.reasons]
-    return {"statements": statements, "secrets": secrets, "rights": rights, "report": report}
+    # A right may move to another scope, or from an account to its role.
+    return {"statements": statements, "secrets": secrets, "rights": given + taken, "report": report}
 
 
 class _Change:
@@ -198,12 +202,17 @@ class _Change:
     def __init__(self) -> None:
         self.is_new = False
         self.secrets: list[str] = []
-        self.rights: list[str] = []
+        self.given: list[str] = []
+        self.taken: list[str] = []
         self.reasons: list[str] = []
 
-    def add(self, reason: str, *statements: str) -> None:
+    def give(self, reason: str, statement: str) -> None:
         self.reasons.append(reason)
-        self.rights += statements
+        self.given.append(statement)
+
+    def take(self, reason: str, *statements: str) -> None:
+        self.reasons.append(reason)
+        self.taken += statements
 
 
 class _Accounts:
@@ -273,7 +282,7 @@ class _Accounts:
     def _compare_rights(self, change: _Change, key: Key, account: str, access: int, wanted: Mapping[str, Any]) -> None:
         for row in self._parts.get(key, []):
             part = f"{row['kind']} {identifier(row['Db'])}.{identifier(row['name'])}".strip()
-            change.add(f"loses its rights on {row['Db']}.{row['name']}", *_without_part(row, part, account))
+            change.take(f"loses its rights on {row['Db']}.{row['name']}", *_without_part(row, part, account))
         current = {f"{identifier(row['Db'])}.*": rights_of(row) for row in self._scopes.get(key, [])}
         current[SERVER_SCOPE] = server_rights_of(access), frozenset(GLOBAL_BITS[:_KNOWN_TO_ALL]) - {GRANT_OPTION}
         scopes = wanted_rights(wanted)
@@ -286,10 +295,10 @@ class _Accounts:
             shown = scope.replace("`", "")
             if gained:
                 names = ", ".join(sorted(gained))
-                change.add(f"gets {names} on {shown}", f"GRANT {names} ON {scope} TO {account}")
+                change.give(f"gets {names} on {shown}", f"GRANT {names} ON {scope} TO {account}")
             if lost:
                 told = lost if after else in_words(lost, grantable)
-                change.add(
+                change.take(
                     f"loses {', '.join(sorted(told))} on {shown}",
                     f"REVOKE {', '.join(sorted(lost))} ON {scope} FROM {account}",
                 )
@@ -301,20 +310,20 @@ class _Accounts:
         member = {row["Role"]: row["Admin_option"] for row in self._memberships.get(key, [])}
         for role in roles:
             if role not in member:
-                change.add(f"gets role {role}", f"GRANT {quoted(role)} TO {account}")
+                change.give(f"gets role {role}", f"GRANT {quoted(role)} TO {account}")
             elif member[role] == "Y":
-                change.add(f"may no longer pass on role {role}", f"REVOKE ADMIN OPTION FOR {quoted(role)} FROM {account}")
+                change.take(f"may no longer pass on role {role}", f"REVOKE ADMIN OPTION FOR {quoted(role)} FROM {account}")
         for role in sorted(set(member) - set(roles)):
-            change.add(f"loses role {role}", f"REVOKE {quoted(role)} FROM {account}")
+            change.take(f"loses role {role}", f"REVOKE {quoted(role)} FROM {account}")
         for row in self._proxies.get(key, []):
             other = f"{quoted(row['Proxied_user'])}@{quoted(row['Proxied_host'])}"
-            change.add(
+            change.take(
                 f"may no longer act as {row['Proxied_user']}@{row['Proxied_host']}", f"REVOKE PROXY ON {other} FROM {account}"
             )
         default = str(wanted.get("default_role") or "")
         if key[1] and default != str(there.get("default_role") or ""):
             name = quoted(default) if default else "NONE"
-            change.add(f"has default role {default or 'NONE'}", f"SET DEFAULT ROLE {name} FOR {account}")
+            change.give(f"has default role {default or 'NONE'}", f"SET DEFAULT ROLE {name} FOR {account}")
 
 
 # The bits that every supported server knows; whoever has them all has ALL.

@@ -335,6 +335,28 @@ def test_rights_on_the_server_are_given_and_all_of_them_are_all() -> None:
     assert found == ["shop_a@localhost: loses GRANT OPTION on *.*"]
 
 
+def test_a_right_that_moves_is_given_before_it_is_taken() -> None:
+    """From the whole server to one database, and from a scope of the account to its role."""
+    narrowed = change(scopes=[], accounts=[account(access=1 | 1 << 17)])
+    assert narrowed["rights"] == [
+        r"GRANT LOCK TABLES, SELECT ON `shop\_a`.* TO 'shop_a'@'localhost'",
+        "REVOKE LOCK TABLES, SELECT ON *.* FROM 'shop_a'@'localhost'",
+    ]
+    users = [user(privileges=None, roles=["readers"]), user(name="blog", privileges=[])]
+    blog = {"User": "blog", "Host": "localhost"}
+    there = rows(
+        accounts=[account(), account(blog, access=1)],
+        memberships=[{**THERE, "Role": "boss", "Admin_option": "N"}],
+    )
+    moved = due(there, ["shop_a"], users, [ROLE])["rights"]
+    assert [statement.split()[0] for statement in moved] == ["GRANT", "GRANT", "REVOKE", "REVOKE", "REVOKE"]
+    assert moved[1] == "GRANT 'readers' TO 'shop_a'@'localhost'"
+    # The first account's losses wait for what the role gets, the last account's for what everybody gets.
+    swapped = due(there, ["shop_a"], [users[1], users[0]], [ROLE])["rights"]
+    assert sorted(swapped) == sorted(moved)
+    assert [statement.split()[0] for statement in swapped] == ["GRANT", "GRANT", "REVOKE", "REVOKE", "REVOKE"]
+
+
 def test_roles_are_made_given_and_taken() -> None:
     role = {"User": "readers", "Host": ""}
     found = due(rows(), ["shop_a"], [user(roles=["readers"], default_role="readers")], [ROLE])
