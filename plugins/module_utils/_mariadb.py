@@ -38,6 +38,8 @@ _CANONICAL = {"ALL PRIVILEGES": "ALL", "REPLICATION CLIENT": "BINLOG MONITOR"}
 RIGHTS_SINCE = {"SHOW CREATE ROUTINE": (11, 3)}
 # The oldest server whose names of variables and rights are known here.
 OLDEST = (10, 5)
+# Source: https://jira.mariadb.org/browse/MDEV-6536
+SEVERAL_ADDRESSES_SINCE = (10, 11)
 RESERVED_DATABASES = ("information_schema", "mysql", "performance_schema", "sys", "test")
 RESERVED_USERS = ("mariadb.sys", "mysql", "public", "root")
 PLUGINS = ("mysql_native_password", "ed25519", "unix_socket")
@@ -97,7 +99,9 @@ def problems(inputs: Mapping[str, Any], versions: str = "") -> list[str]:
         *_odd_roles(users, roles),
         *_odd_rights(users, databases, "mariadb_users", versions),
         *_odd_rights(roles, databases, "mariadb_roles", versions),
+        *_unmatched_networks(users),
         *_unmatched_hosts(users, bool(inputs.get("mariadb_skip_name_resolve"))),
+        *_odd_bind_address(str(inputs.get("mariadb_bind_address", "localhost")), versions),
         *_odd_tls(inputs, users),
         *_odd_imports(inputs.get("mariadb_imports") or [], databases),
         *_odd_numbers(inputs),
@@ -423,6 +427,52 @@ def _unmatched_hosts(users: Iterable[Mapping[str, Any]], skip_name_resolve: bool
         f"mariadb_users lets in clients from {', '.join(named)}, but mariadb_skip_name_resolve is on, so that names match "
         "nobody; use addresses, or turn it off."
     ]
+
+
+def matches_nobody(host: str) -> bool:
+    """Whether a host of an account is a network that MariaDB takes for text: it knows a.b.c.d/255.255.255.0 only.
+
+    Source: https://mariadb.com/docs/server/reference/sql-statements/account-management-sql-statements/create-user
+    """
+    mask = host.partition("/")[2]
+    try:
+        return "/" in host and str(ipaddress.IPv4Network(host).netmask) != mask
+    except ValueError:
+        return True
+
+
+def _unmatched_networks(users: Iterable[Mapping[str, Any]]) -> list[str]:
+    odd = [host for host in map(host_of, users) if matches_nobody(host)]
+    if not odd:
+        return []
+    return [
+        f"mariadb_users lets in clients from {', '.join(odd)}, which MariaDB matches with nobody; write a network as 10.0.0.% or "
+        "10.0.0.0/255.255.255.0."
+    ]
+
+
+def _odd_bind_address(given: str, versions: str) -> list[str]:
+    addresses = given.split(",")
+    if not all(map(_is_address_or_name, addresses)):
+        return [
+            f"mariadb_bind_address is {json.dumps(given)}; use an address or a name of this host, or several with commas and no "
+            "blanks between them."
+        ]
+    server = _server_version(versions)
+    if len(addresses) > 1 and server and server < SEVERAL_ADDRESSES_SINCE:
+        return [
+            f"mariadb_bind_address is {given}, but MariaDB {_dotted(server)} takes one address only; use that, or 0.0.0.0 and "
+            "mariadb_firewall_sources."
+        ]
+    return []
+
+
+def _is_address_or_name(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return text == "*" or re.fullmatch(r"(?![0-9.]+$)[A-Za-z0-9][A-Za-z0-9._-]*", text) is not None
+    return True
 
 
 def _odd_numbers(inputs: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ._mariadb import matches_nobody
 from ._plan.php_fpm import APPLICATIONS
 
 Site = dict[str, Any]
@@ -459,6 +460,11 @@ def _database(where: str, site: Mapping[str, Any], name: str, app: str | None) -
 def _check_client(where: str, client: str, engine: str) -> None:
     if not HOST_PATTERN.fullmatch(client):
         raise SiteError(f"{where}: database.client_hosts contains {_show(client)}; use host names, addresses or a.b.c.%.")
+    if engine == "mariadb" and matches_nobody(client):
+        raise SiteError(
+            f"{where}: database.client_hosts contains {_show(client)}, which MariaDB matches with nobody; write a network as "
+            "10.0.0.% or 10.0.0.0/255.255.255.0."
+        )
     if engine == "postgresql" and client != "localhost":
         try:
             ipaddress.ip_network(client, strict=True)

@@ -69,6 +69,27 @@ def test_the_network_is_encrypted_and_loopback_needs_no_certificate() -> None:
     assert "ssl_ca" not in own
 
 
+@pytest.mark.parametrize(
+    ("address", "is_loopback"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("127.0.0.1,::1,localhost", True),
+        ("127.0.0.1,10.0.0.5", False),
+        ("127.0.0.1,", False),
+        ("127.example.org", False),
+        ("localhost.example.org", False),
+        ("", False),
+    ],
+)
+def test_a_list_with_one_address_beyond_loopback_is_beyond_loopback(address: str, is_loopback: bool) -> None:
+    values = settings(render(mariadb_bind_address=address, inventory_hostname="db"))
+    assert values["require_secure_transport"] == ("OFF" if is_loopback else "ON")
+    assert ("ssl_cert" in values) is not is_loopback
+    rules = ROLE.evaluate("{{ mariadb_exported_firewall_rules }}", mariadb_bind_address=address)
+    assert (rules == []) is is_loopback
+
+
 def test_the_binary_log_is_off_and_bounded_where_it_is_on() -> None:
     assert "log_bin" not in settings(render())
     facts = {

@@ -116,6 +116,49 @@ def test_names_that_match_nobody_are_refused(host: str, fits: bool) -> None:
     assert complaint(**inputs, mariadb_skip_name_resolve=False) == ""
 
 
+@pytest.mark.parametrize(
+    ("host", "fits"),
+    [
+        ("10.0.0.0/255.255.255.0", True),
+        ("10.0.0.%", True),
+        ("fd00::7", True),
+        ("10.0.0.0/24", False),
+        ("10.0.0.7/255.255.255.0", False),
+        ("10.0.0.0/0.0.0.255", False),
+        ("10.0.0.%/24", False),
+        ("fd00::/64", False),
+        ("web.lan/24", False),
+    ],
+)
+def test_networks_that_match_nobody_are_refused(host: str, fits: bool) -> None:
+    found = complaint(mariadb_users=[user(host=host)], mariadb_databases=["shop_a"])
+    assert found == (
+        ""
+        if fits
+        else f"mariadb_users lets in clients from {host}, which MariaDB matches with nobody; write a network as 10.0.0.% or "
+        "10.0.0.0/255.255.255.0."
+    )
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::", "*", "localhost", "db-1.lan", "127.0.0.1,::1,10.0.0.5"])
+def test_the_server_listens_on_addresses_and_names(address: str) -> None:
+    assert complaint(SERVER, mariadb_bind_address=address) == ""
+
+
+@pytest.mark.parametrize("address", ["", "10.0.0.5, 10.0.0.6", "10.0.0.5,", "10.0.0", "10.0.0.0/24", "a b", "['::1']", "x\n"])
+def test_what_cannot_be_listened_on_is_refused(address: str) -> None:
+    found = complaint(mariadb_bind_address=address)
+    assert found.startswith("mariadb_bind_address is ")
+    assert found.endswith("; use an address or a name of this host, or several with commas and no blanks between them.")
+
+
+@pytest.mark.parametrize(("version", "known"), [("10.5.9", False), ("10.6.2", False), ("10.11.2", True), ("11.8.3", True)])
+def test_several_addresses_are_refused_where_the_server_takes_one(version: str, known: bool) -> None:
+    found = complaint(f"mariadbd  Ver {version}-MariaDB", mariadb_bind_address="127.0.0.1,10.0.0.5")
+    assert (found == "") is known
+    assert known or "takes one address only; use that, or 0.0.0.0 and mariadb_firewall_sources." in found
+
+
 @pytest.mark.parametrize("name", [*BOUNDS, *PLANNED_BOUNDS])
 def test_numbers_stay_within_their_bounds(name: str) -> None:
     low, high = {**BOUNDS, **PLANNED_BOUNDS}[name]

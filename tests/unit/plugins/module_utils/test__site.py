@@ -366,6 +366,10 @@ BAD: list[tuple[Any, str]] = [
         "database.client_hosts contains 'a b'; use host names, addresses or a.b.c.%.",
     ),
     (
+        [wordpress(database={"host": "db", "client_hosts": ["10.0.0.%", "10.0.0.0/24"]})],
+        "database.client_hosts contains '10.0.0.0/24', which MariaDB matches with nobody; write a network as 10.0.0.% or",
+    ),
+    (
         [wordpress(database={"engine": "postgresql"})],
         "database.engine is 'postgresql', but WordPress needs mariadb; remove database.engine.",
     ),
