@@ -446,8 +446,8 @@ def _unmatched_networks(users: Iterable[Mapping[str, Any]]) -> list[str]:
     if not odd:
         return []
     return [
-        f"mariadb_users lets in clients from {', '.join(odd)}, which MariaDB matches with nobody; write a network as 10.0.0.% or "
-        "10.0.0.0/255.255.255.0."
+        f"mariadb_users lets in clients from {', '.join(odd)}, which MariaDB matches with nobody; write a network as 10.0.0.% "
+        "or 10.0.0.0/255.255.255.0."
     ]
 
 
@@ -455,8 +455,8 @@ def _odd_bind_address(given: str, versions: str) -> list[str]:
     addresses = given.split(",")
     if not all(map(_is_address_or_name, addresses)):
         return [
-            f"mariadb_bind_address is {json.dumps(given)}; use an address or a name of this host, or several with commas and no "
-            "blanks between them."
+            f"mariadb_bind_address is {json.dumps(given)}; use an address or a name of this host, or several with commas and "
+            "no blanks between them."
         ]
     server = _server_version(versions)
     if len(addresses) > 1 and server and server < SEVERAL_ADDRESSES_SINCE:

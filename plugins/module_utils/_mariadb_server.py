@@ -162,7 +162,8 @@ def due(
     :param roles: ``mariadb_roles``.
     :param collation: ``mariadb_collation``.
     :returns: statements in the order in which to execute them, ``statements``, ``secrets`` (they hold hashes of passwords) and
-        ``rights`` (whatever is given to anybody comes before whatever is taken from anybody), and ``report``: all of it in words, without a secret.
+        ``rights`` (whatever is given to anybody comes before whatever is taken from anybody), and ``report``: all of it in
+        words, without a secret.
     """
     doors, existing, *about_accounts, plugins, _filled, _values = results
     there = {row["name"] for row in existing}

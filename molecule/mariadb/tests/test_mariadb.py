@@ -552,7 +552,7 @@ def test_a_password_is_changed_while_a_site_is_served(host):
 def test_clients_from_elsewhere_need_the_right_place_and_tls(host, row):
     address = host.check_output("hostname -I").split()[0]
     far = {
-        "mariadb_bind_address": "0.0.0.0",
+        "mariadb_bind_address": f"127.0.0.1,{address}",
         "mariadb_tls": {"names": [address]},
         "mariadb_users": [
             *users(),
@@ -574,6 +574,8 @@ def test_clients_from_elsewhere_need_the_right_place_and_tls(host, row):
         assert status == 0, output
         assert "changed=0" in play(**far)[1]
         assert "changed=0" in play("--check", **far)[1]
+        listening = {line.split()[3] for line in host.check_output("ss -Hltn sport = 3306").splitlines()}
+        assert listening == {"127.0.0.1:3306", f"{address}:3306"}
 
         def remote(user, options):
             return host.run(f"MYSQL_PWD=far-Secret-1 {client} {user} {options} -e \"SHOW STATUS LIKE 'Ssl_version'\"")
@@ -734,6 +736,9 @@ def test_tables_of_an_older_server_are_brought_along_once(host, row):
         ),
         ({"mariadb_users": users(require_tls=True)}, "shop_a@localhost has to use TLS, which the server does not offer"),
         ({"mariadb_databases": ["a`b"]}, 'mariadb_databases contains "a`b"; use'),
+        ({"mariadb_users": users(host="10.0.0.0/24")}, "from 10.0.0.0/24, which MariaDB matches with nobody"),
+        ({"mariadb_bind_address": "127.0.0.1, 10.0.0.5"}, 'mariadb_bind_address is "127.0.0.1, 10.0.0.5"; use an address'),
+        ({"mariadb_read_buffer_size_kb": 77}, "mariadb_read_buffer_size_kb is 77, which the server would round"),
         ({"mariadb_innodb_buffer_pool_size_mb": 4096}, "the services need .* more than the host has"),
         (
             {"mariadb_imports": [{"database": "nowhere", "path": "x.sql"}]},
