@@ -16,6 +16,7 @@ Found = dict[str, Any]
 
 STATISTICS = "pg_stat_statements"
 SYSTEM_DATABASE = "postgres"
+SUPERUSER = "postgres"
 ENTER = frozenset({"CONNECT", "TEMPORARY"})
 ATTRIBUTES = {
     "super": "SUPERUSER",
@@ -27,6 +28,25 @@ ATTRIBUTES = {
 # Kinds of objects as GRANT ... ON ALL ... and ALTER DEFAULT PRIVILEGES name them; those without rights of ours lose all.
 OBJECTS = {"tables": "TABLES", "sequences": "SEQUENCES", "functions": "ROUTINES", "types": "TYPES", "schemas": "SCHEMAS"}
 GRANTABLE = "*"
+# What the superuser has in a database, such as all that a dump brought that was restored as it, and how it is given away.
+# Members of extensions are not among it, nor what follows another object (sequences of columns, constructors of ranges), nor
+# functions with SECURITY DEFINER, which are there to do what their caller may not.
+STRAYS = """
+SELECT n.nspname AS schema, CASE c.relkind WHEN 'S' THEN 'sequences' WHEN 'c' THEN 'types' ELSE 'tables' END AS kind,
+format('ALTER %s %I.%I', CASE c.relkind WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, n.nspname, c.relname) AS change
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relowner = 'postgres'::regrole AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+AND NOT EXISTS (SELECT FROM pg_depend
+WHERE classid = 'pg_class'::regclass AND objid = c.oid AND (deptype = 'e' OR c.relkind = 'S' AND refobjsubid > 0))
+UNION ALL SELECT n.nspname, 'functions', format('ALTER ROUTINE %s', p.oid::regprocedure)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proowner = 'postgres'::regrole AND NOT p.prosecdef AND NOT EXISTS (SELECT FROM pg_depend
+WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype IN ('e', 'i'))
+UNION ALL SELECT n.nspname, 'types', format('ALTER TYPE %I.%I', n.nspname, t.typname)
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typowner = 'postgres'::regrole AND t.typtype IN ('d', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_depend
+WHERE classid = 'pg_type'::regclass AND objid = t.oid AND deptype = 'e')
+"""
 
 _CLUSTER = """
 SELECT json_build_object(
@@ -62,6 +82,9 @@ FROM aclexplode(COALESCE(nspacl, acldefault('n', nspowner))) LEFT JOIN users u O
 WHERE grantee <> nspowner AND (grantee = 0 OR u.oid IS NOT NULL)))) FROM spaces),
 'objects', (SELECT json_agg(json_build_array(schema, kind, owner, number)) FROM
 (SELECT schema, kind, pg_get_userbyid(owner) AS owner, count(*) AS number FROM objects GROUP BY 1, 2, 3) AS counted),
+'strays', (SELECT json_agg(json_build_array(schema, kind, number)) FROM
+(SELECT schema, kind, count(*) AS number FROM ({strays}) AS a
+WHERE schema !~ '^pg_' AND schema <> 'information_schema' GROUP BY 1, 2 ORDER BY 1, 2) AS counted),
 'grants', (SELECT json_agg(json_build_array(schema, kind, rolname, privilege, number)) FROM
 (SELECT schema, kind, rolname, privilege_type || CASE WHEN is_grantable THEN '*' ELSE '' END AS privilege, count(*) AS number
 FROM objects, aclexplode(acl) JOIN users ON users.oid = grantee WHERE grantee <> owner GROUP BY 1, 2, 3, 4
@@ -89,7 +112,7 @@ def survey(users: Sequence[Item], databases: Sequence[Item], planned: Iterable[s
     cluster = _CLUSTER.replace("{settings}", _listed(["data_checksums", "listen_addresses", "port", "ssl", *planned]))
     cluster = cluster.replace("{users}", names).replace("{databases}", _listed(str(entry["name"]) for entry in databases))
     lines = [f"{_one_line(cluster)};"]
-    inside = _one_line(_DATABASE).replace("{users}", names)
+    inside = _one_line(_DATABASE.replace("{strays}", STRAYS)).replace("{users}", names)
     for name in [*([SYSTEM_DATABASE] if statistics else []), *(str(entry["name"]) for entry in databases)]:
         lines += [
             f"SELECT count(*) > 0 AS there FROM pg_database WHERE datname = {_literal(name)} AND datallowconn \\gset",
@@ -353,6 +376,7 @@ class _Inside:
         for schema in self.database.get("schemas") or []:
             self._schema(str(schema))
         self._public()
+        self._strays()
         for user in self.users:
             self._user(user)
 
@@ -379,6 +403,20 @@ class _Inside:
             self._do(f"schema public belongs to {self.owner}", f"ALTER SCHEMA public OWNER TO {_identifier(self.owner)}")
         if ["", "CREATE"] in (schema["rights"] or []):
             self._do("nobody else makes objects in schema public", "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+
+    def _strays(self) -> None:
+        """The owner of a database may do nothing with a table of the superuser, and no right of ours would change that."""
+        if self.owner == SUPERUSER:
+            return
+        for schema, kind, number in self.found.get("strays") or []:
+            if schema not in {"public", *map(str, self.database.get("schemas") or [])}:
+                continue
+            self._do(
+                f"{kind} of {SUPERUSER} in schema {schema} belong to {self.owner} ({number})",
+                f"DO $do$ DECLARE wanted text; BEGIN FOR wanted IN SELECT change FROM ({_one_line(STRAYS)}) AS a "
+                f"WHERE schema = {_literal(schema)} AND kind = {_literal(kind)} "
+                f"LOOP EXECUTE wanted || {_literal(f' OWNER TO {_identifier(self.owner)}')}; END LOOP; END $do$",
+            )
 
     def _user(self, user: Item) -> None:
         name = str(user["name"])

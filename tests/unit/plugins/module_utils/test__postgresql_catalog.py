@@ -76,9 +76,7 @@ def test_nothing_is_due_where_all_is_as_wanted() -> None:
 
 
 def test_a_bare_server_gets_everything_and_no_line_holds_a_password() -> None:
-    bare = json.dumps(
-        dict.fromkeys(("settings", "problems", "pending", "roles", "databases")) | {"version": 130000}
-    )
+    bare = json.dumps(dict.fromkeys(("settings", "problems", "pending", "roles", "databases")) | {"version": 130000})
     found = compared(bare)
     script = found["script"].splitlines()
     assert "secret" not in found["script"]
@@ -159,6 +157,23 @@ def test_what_is_otherwise_in_a_database_is_put_right(inside: dict[str, Any], re
     assert any(line.startswith(f"shop: {report}") for line in found["report"]), found["report"]
     assert statement in found["script"]
     assert found["script"].startswith('\\connect "shop"\nBEGIN;\n')
+
+
+def test_what_the_superuser_has_in_schemas_that_are_listed_becomes_the_owners() -> None:
+    strays = [["app", "tables", 2], ["by_hand", "tables", 7], ["public", "functions", 1]]
+    found = compared(server(inside={"strays": strays}))
+    assert found["report"] == [
+        "shop: tables of postgres in schema app belong to shop (2)",
+        "shop: functions of postgres in schema public belong to shop (1)",
+    ]
+    assert "schema = 'app' AND kind = 'tables' LOOP EXECUTE wanted || ' OWNER TO \"shop\"'" in found["script"]
+    assert "by_hand" not in found["script"]
+
+
+def test_a_database_of_the_superuser_keeps_what_is_its() -> None:
+    databases = [{"name": "shop", "owner": "postgres", "rights": None}]
+    surveyed = server(databases=databases, inside={"strays": [["public", "tables", 1]]})
+    assert "belong" not in str(due(surveyed, [{"name": "shop"}], [], {})["report"])
 
 
 def test_a_new_extension_brings_objects_that_rights_hold_for_too() -> None:
