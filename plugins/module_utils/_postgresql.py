@@ -26,8 +26,8 @@ LOOPBACK = ("127.0.0.1/32", "::1/128")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 
-# The server's own settings that it takes only as it starts, of all versions up to 18. What libraries bring has a dot in its name
-# and is taken for one of these: a restart too many does no harm, one too few leaves a value that never becomes the server's.
+# The server's own settings that it takes only as it starts, of all versions up to 18. What libraries bring has a dot in its
+# name and is taken for one of these: a restart too many does no harm, one too few leaves a value that never takes hold.
 START_ONLY = frozenset(
     """
     archive_mode autovacuum_freeze_max_age autovacuum_max_workers autovacuum_multixact_freeze_max_age autovacuum_worker_slots
