@@ -42,6 +42,17 @@ def test_the_newest_version_that_is_installed_is_the_one() -> None:
     assert version("Debian 13", {"postgresql-client-17": [{"version": "17.5-1"}]}) == ""
 
 
+def test_further_packages_are_asked_for_in_the_name_that_they_have_for_the_new_version() -> None:
+    wanted = ROLE.evaluate(
+        "{{ __postgresql_upgrade_extra }}",
+        ansible_facts=FACTS,
+        __postgresql_data={"stdout": "15"},
+        __postgresql_offered={"stdout": "17"},
+        postgresql_extra_packages=["postgresql-15-pgvector", "postgresql-plpython3-15", "pgtop"],
+    )
+    assert wanted == ["postgresql-17-pgvector", "postgresql-plpython3-17", "pgtop"]
+
+
 def test_the_server_listens_on_loopback_without_tls_unless_told() -> None:
     values = settings(render(START))
     assert (values["listen_addresses"], values["ssl"]) == ("localhost", "off")
