@@ -363,6 +363,122 @@ def test_whatever_was_done_by_hand_is_announced_and_undone(host):
     assert (status, "changed=0" in output) == (0, True), output
 
 
+def test_what_a_dump_that_was_restored_as_the_superuser_brought_becomes_the_owners(host):
+    """All that a site needs, but neither the extension's, nor what is in a schema that nobody listed."""
+
+    def owners(query):
+        return value(host, f"string_agg(DISTINCT {query}", "shop_a")
+
+    restored = sql(
+        host,
+        "CREATE TYPE mood AS ENUM ('ok'); CREATE DOMAIN zip AS text; CREATE SEQUENCE \"Free one\"; CREATE SCHEMA by_hand; "
+        "CREATE TABLE restored (id serial PRIMARY KEY, other int GENERATED ALWAYS AS IDENTITY, mood mood, zip zip); "
+        "CREATE TABLE app.parts (x int) PARTITION BY RANGE (x); CREATE TABLE app.part PARTITION OF app.parts DEFAULT; "
+        "CREATE VIEW seen AS SELECT * FROM restored; CREATE MATERIALIZED VIEW kept_rows AS SELECT 1 AS x; "
+        "CREATE FUNCTION \"Twice\"(int, text) RETURNS int LANGUAGE sql AS 'SELECT 2 * $1'; "
+        "CREATE PROCEDURE app.nothing() LANGUAGE sql AS ''; CREATE AGGREGATE app.total(int) (sfunc = int4pl, stype = int); "
+        "CREATE FUNCTION may_more() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'; CREATE TABLE by_hand.t (x int)",
+        database="shop_a",
+    )
+    assert restored.rc == 0, restored.stderr
+    site = (
+        "INSERT INTO restored (mood) VALUES ('ok'); ALTER TABLE restored ADD COLUMN more int; "
+        "INSERT INTO app.parts VALUES (1); REFRESH MATERIALIZED VIEW kept_rows; SELECT nextval('\"Free one\"'); "
+        "ALTER TYPE mood ADD VALUE 'better'; ALTER DOMAIN zip SET DEFAULT '1'; DROP FUNCTION \"Twice\"; "
+        "DROP PROCEDURE app.nothing; DROP AGGREGATE app.total(int)"
+    )
+    site = [f"-c {shlex.quote(statement)}" for statement in site.split("; ")]
+    site = f"PGPASSWORD={shlex.quote(PASSWORDS['shop_a'])} psql -wXq -v ON_ERROR_STOP=1 -h {SOCKET} -U shop_a {' '.join(site)}"
+    assert "permission denied for table restored" in host.run(site).stderr
+    status, output = play("--check")
+    assert status == 0, output
+    for sentence in (
+        "shop_a: tables of postgres in schema public belong to shop_a (3)",
+        "shop_a: sequences of postgres in schema public belong to shop_a (1)",
+        "shop_a: types of postgres in schema public belong to shop_a (2)",
+        "shop_a: functions of postgres in schema public belong to shop_a (1)",
+        "shop_a: tables of postgres in schema app belong to shop_a (2)",
+        "shop_a: functions of postgres in schema app belong to shop_a (2)",
+    ):
+        assert sentence in words(output), sentence
+    assert "by_hand" not in output
+    assert "permission denied" in host.run(site).stderr, "check mode changes nothing"
+    status, output = play("--tags", "postgresql_accounts")
+    assert status == 0, output
+    done = host.run(site)
+    assert done.rc == 0, done.stderr
+    assert owners("proowner::regrole::text, ' ') FROM pg_proc WHERE proname IN ('similarity', 'may_more')") == "postgres"
+    assert owners("relowner::regrole::text, ' ') FROM pg_class WHERE relname IN ('t', 'by_hand')") == "postgres"
+    assert sql(host, "SELECT * FROM restored", "reader", "shop_a", PASSWORDS["reader"]).rc == 0
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+    sql(
+        host,
+        "DROP VIEW seen; DROP MATERIALIZED VIEW kept_rows; DROP TABLE restored, app.parts; DROP TYPE mood, zip; "
+        'DROP SEQUENCE "Free one"; DROP FUNCTION may_more; DROP SCHEMA by_hand CASCADE',
+        database="shop_a",
+    )
+
+
+@pytest.fixture
+def certificate(host, layout, address):
+    """Fingerprint of the certificate that clients get."""
+
+    def shown():
+        file = f"{layout['tls_dir']}/lemp-server.pem"
+        of_file = host.check_output(f"openssl x509 -noout -fingerprint -in {file}")
+        served = f"openssl s_client -starttls postgres -connect {address}:5432 </dev/null 2>/dev/null"
+        assert host.check_output(f"{served} | openssl x509 -noout -fingerprint") == of_file
+        return of_file
+
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("days", "other"),
+    [pytest.param(29, "", id="near its end"), pytest.param(3000, "DNS:elsewhere.example,", id="of other names")],
+)
+def test_the_servers_own_certificate_is_renewed_while_it_serves(host, layout, certificate, days, other):
+    pem, key = (f"{layout['tls_dir']}/lemp-server.{end}" for end in ("pem", "key"))
+    issuer = host.check_output(f"openssl x509 -noout -issuer -nameopt RFC2253 -in {pem}").split("=", 1)[1]
+    names = host.check_output(f"openssl x509 -noout -ext subjectAltName -in {pem} | tail -n 1").replace(" ", "")
+    host.check_output(
+        f"openssl req -x509 -key {key} -subj /{issuer} -addext subjectAltName={other}{names} -days {days} -out {pem}"
+    )
+    host.check_output(f"systemctl reload {layout['service']}")
+    before, since = certificate(), started_at(host)
+    status, output = play("--check")
+    assert (status, "changed=1" in output) == (0, True), output
+    assert "the server signs itself a certificate for" in words(output)
+    assert certificate() == before
+    status, output = play()
+    assert status == 0, output
+    assert certificate() != before
+    assert started_at(host) == since
+    assert host.run(f"openssl x509 -noout -checkend {3000 * 86400} -in {pem}").rc == 0
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+
+
+def test_a_given_certificate_is_served_and_leaves_no_trace_once_it_is_taken_away(host, layout, certificate):
+    made = host.check_output(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=given.example -keyout - -out - 2>/dev/null"
+    )
+    key, pem = (part.strip() + "\n" for part in re.fullmatch(r"(.*?)(-----BEGIN CERTIFICATE.*)", made, re.S).groups())
+    own = certificate()
+    status, output = play("--diff", "-vvv", postgresql_tls_certificate_pem=pem, postgresql_tls_key_pem=key)
+    assert status == 0, output
+    assert leaked(output, key.splitlines()[1]) == []
+    given = certificate()
+    assert given != own
+    status, output = play()
+    assert status == 0, output
+    assert certificate() not in (own, given)
+    assert key.splitlines()[1] not in host.check_output(f"cat {layout['tls_dir']}/lemp-server.key")
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+
+
 def test_a_stopped_server_is_announced_and_started(host, layout):
     assert host.run(f"systemctl stop {layout['service']}").rc == 0
     status, output = play("--check")
