@@ -133,15 +133,15 @@ def acl_lines(users: Iterable[Mapping[str, Any]], admin_hash: str, version: Sequ
     :param version: major and minor of the server.
     """
     known = tuple(version)
-    rules = " ".join(rule for since, rule in RULES if known >= since)
     has_channels = known >= CHANNELS_SINCE
+    # A server that cannot tell channels apart lets nobody use them.
+    rules = " ".join([*(rule for since, rule in RULES if known >= since), *([] if has_channels else ["-@pubsub"])])
     lines = ["user default off", f"user {ADMINISTRATOR} on #{admin_hash} ~*{' &*' if has_channels else ''} +@all"]
     for user in users:
         prefix = user["key_prefix"]
-        # A server that cannot tell channels apart lets nobody use them.
         channels = f" resetchannels &{prefix}*" if has_channels else ""
         more = "".join(f" +{command}" for command in user.get("extra_commands") or [])
-        lines.append(f"user {user['name']} on #{sha256(str(user['password']))} ~{prefix}*{channels} {rules}{'' if has_channels else ' -@pubsub'}{more}")
+        lines.append(f"user {user['name']} on #{sha256(str(user['password']))} ~{prefix}*{channels} {rules}{more}")
     return lines
 
 
