@@ -7,10 +7,11 @@ import ipaddress
 import itertools
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+
+from ._inputs import number, out_of_bounds, quoted, repeated
 
 EVERYTHING = frozenset({"ALL"})
 GRANT_OPTION = "GRANT OPTION"
@@ -201,20 +202,12 @@ def _dotted(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
 
 
-def _quoted(names: Iterable[Any]) -> str:
-    return ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
-
-
-def _repeated(names: Iterable[str]) -> list[str]:
-    return sorted(name for name, times in Counter(names).items() if times > 1)
-
-
 def _odd_databases(databases: Iterable[str]) -> list[str]:
     odd = [name for name in databases if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name in RESERVED_DATABASES]
     if not odd:
         return []
     return [
-        f"mariadb_databases contains {_quoted(odd)}; use 1 to 64 letters, digits, _ or -, and none of the server's own names "
+        f"mariadb_databases contains {quoted(odd)}; use 1 to 64 letters, digits, _ or -, and none of the server's own names "
         f"({', '.join(RESERVED_DATABASES)})."
     ]
 
@@ -226,10 +219,10 @@ def _odd_users(users: Sequence[Mapping[str, Any]]) -> list[str]:
     odd += [host for host in map(host_of, users) if not re.fullmatch(r"[A-Za-z0-9_.:%/-]{1,255}", host)]
     if odd:
         found.append(
-            f"mariadb_users contains the name or host {_quoted(odd)}; use letters, digits, _, . or - in names, also : / and % "
+            f"mariadb_users contains the name or host {quoted(odd)}; use letters, digits, _, . or - in names, also : / and % "
             f"in hosts, and none of the server's own accounts ({', '.join(RESERVED_USERS)})."
         )
-    twice = _repeated(map(account_of, users))
+    twice = repeated(map(account_of, users))
     if twice:
         found.append(
             f"mariadb_users lists an account more than once ({', '.join(twice)}); merge the entries that share name and host."
@@ -316,8 +309,8 @@ def _odd_roles(users: Sequence[Mapping[str, Any]], roles: Sequence[Mapping[str, 
     names = [str(role["name"]) for role in roles]
     odd = [name for name in names if not re.fullmatch(r"[A-Za-z0-9_.-]{1,80}", name) or name in (*RESERVED_USERS, "none")]
     if odd:
-        found.append(f"mariadb_roles contains the name {_quoted(odd)}; use letters, digits, _, . or -, and no reserved name.")
-    twice = _repeated(names)
+        found.append(f"mariadb_roles contains the name {quoted(odd)}; use letters, digits, _, . or -, and no reserved name.")
+    twice = repeated(names)
     if twice:
         found.append(f"mariadb_roles lists {', '.join(twice)} more than once; merge the entries.")
     unknown = sorted({str(role) for user in users for role in user.get("roles") or []} - set(names))
@@ -347,7 +340,7 @@ def _odd_rights(owners: Sequence[Mapping[str, Any]], databases: Sequence[str], v
     if unknown:
         of_server = any(str(right).upper() in GLOBAL_RIGHTS for right in unknown if right)
         known = f"{', '.join(RIGHTS)}" + (f"; rights on the whole server need database {SERVER_WIDE}" if of_server else "")
-        found.append(f"{variable} grants {_quoted(unknown)}, which is no right on a database; known are {known}.")
+        found.append(f"{variable} grants {quoted(unknown)}, which is no right on a database; known are {known}.")
     server = _server_version(versions)
     later = sorted(
         {
@@ -359,7 +352,7 @@ def _odd_rights(owners: Sequence[Mapping[str, Any]], databases: Sequence[str], v
     )
     if server and later:
         found.append(
-            f"{variable} grants {_quoted(later)}, which MariaDB {_dotted(server)} does not know; leave it out, or use a newer "
+            f"{variable} grants {quoted(later)}, which MariaDB {_dotted(server)} does not know; leave it out, or use a newer "
             "version."
         )
     missing = list(
@@ -373,7 +366,7 @@ def _odd_rights(owners: Sequence[Mapping[str, Any]], databases: Sequence[str], v
     twice = [
         f"{account_of(owner) if variable == 'mariadb_users' else owner['name']}: {database}"
         for owner in owners
-        for database in _repeated(str(entry["database"]) for entry in owner.get("privileges") or [])
+        for database in repeated(str(entry["database"]) for entry in owner.get("privileges") or [])
     ]
     if twice:
         kind = "account" if variable == "mariadb_users" else "role"
@@ -413,7 +406,7 @@ def _odd_imports(imports: Sequence[Mapping[str, Any]], databases: Sequence[str])
             f"mariadb_imports fills {', '.join(missing)}, but mariadb_databases lists only "
             f"{', '.join(databases) or 'nothing'}; add the database there or correct its name."
         )
-    twice = _repeated(str(entry["database"]) for entry in imports)
+    twice = repeated(str(entry["database"]) for entry in imports)
     if twice:
         found.append(f"mariadb_imports fills {', '.join(twice)} more than once; name one dump per database.")
     return found
@@ -480,15 +473,10 @@ def _odd_numbers(inputs: Mapping[str, Any]) -> list[str]:
     for name, (low, high) in {**BOUNDS, **PLANNED_BOUNDS}.items():
         if name not in inputs:
             continue
-        planned = name in PLANNED_BOUNDS
-        try:
-            number = float(inputs[name])
-        except (TypeError, ValueError):
-            number = float("nan")
-        if not (low <= number <= high or (planned and number == 0)):
-            remedy = f"use a number from {low} to {high}" + (", or 0 to have it computed" if planned else "")
-            found.append(f"{name} is {inputs[name]}; {remedy}.")
-        elif name in STEPS and number % STEPS[name]:
+        problem = out_of_bounds(name, inputs[name], low, high, is_planned=name in PLANNED_BOUNDS)
+        if problem:
+            found.append(problem)
+        elif name in STEPS and number(inputs[name]) % STEPS[name]:
             found.append(f"{name} is {inputs[name]}, which the server would round; use a multiple of {STEPS[name]}.")
     return found
 

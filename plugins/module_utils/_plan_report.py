@@ -104,6 +104,20 @@ def joined(parts: Iterable[str]) -> Html:
     return Html("".join(one if isinstance(one, Html) else escape(one) for one in parts))
 
 
+def page(title: str, style: str, body: Iterable[str]) -> str:
+    """One page without scripts and without anything from elsewhere."""
+    head = joined(
+        [
+            Html('<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'),
+            element("title", title),
+            Html(f"\n<style>{style}</style>\n"),
+        ]
+    )
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n{head}</head>\n<body>\n<main>\n{joined(body)}</main>\n</body>\n</html>\n'
+    )
+
+
 @dataclass(frozen=True)
 class Slice:
     """One part of a whole. ``megabytes`` and ``permille`` add up to those of the whole, ``width`` to 100 percent."""
@@ -369,16 +383,7 @@ def html_report(plan: Mapping[str, Any], host: str) -> str:
             ),
         ),
     ]
-    head = joined(
-        [
-            Html('<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'),
-            element("title", title),
-            Html(f"\n<style>{_tones()}{STYLE}</style>\n"),
-        ]
-    )
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n{head}</head>\n<body>\n<main>\n{joined(body)}</main>\n</body>\n</html>\n'
-    )
+    return page(title, _tones() + STYLE, body)
 
 
 def _tones() -> str:

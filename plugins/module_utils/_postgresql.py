@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ._inputs import number, out_of_bounds, quoted, repeated
 from ._plan.units import format_size
 
 Item = Mapping[str, Any]
@@ -90,14 +89,6 @@ def problems(inputs: Item) -> list[str]:
     ]
 
 
-def _quoted(names: Iterable[Any]) -> str:
-    return ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
-
-
-def _repeated(names: Iterable[str]) -> list[str]:
-    return sorted(name for name, times in Counter(names).items() if times > 1)
-
-
 def owner_of(database: Item) -> str:
     """Role that a database of ``postgresql_databases`` belongs to."""
     return str(database.get("owner") or "postgres")
@@ -118,17 +109,17 @@ def _odd_databases(databases: Sequence[Item], users: Sequence[Item]) -> list[str
     ]
     if odd:
         found.append(
-            f"postgresql_databases contains the name {_quoted(odd)}; use 1 to 63 letters, digits, _ or - for databases, "
+            f"postgresql_databases contains the name {quoted(odd)}; use 1 to 63 letters, digits, _ or - for databases, "
             f"schemas and extensions, and none of the server's own ({', '.join(RESERVED_DATABASES)}, pg_*)."
         )
-    twice = _repeated(names)
+    twice = repeated(names)
     if twice:
         found.append(f"postgresql_databases lists {', '.join(twice)} more than once; merge the entries.")
     known = {str(user["name"]) for user in users} | {"postgres"}
     strangers = list(dict.fromkeys(owner_of(database) for database in databases if owner_of(database) not in known))
     if strangers:
         found.append(
-            f"postgresql_databases gives databases to {_quoted(strangers)}, but postgresql_users does not list that name; "
+            f"postgresql_databases gives databases to {quoted(strangers)}, but postgresql_users does not list that name; "
             "add the user there or correct the owner."
         )
     return found
@@ -140,10 +131,10 @@ def _odd_users(users: Sequence[Item]) -> list[str]:
     odd = [name for name in names if not re.fullmatch(NAME, name) or name in RESERVED_USERS or name.startswith("pg_")]
     if odd:
         found.append(
-            f"postgresql_users contains the name {_quoted(odd)}; use 1 to 63 letters, digits, _ or -, and none of the server's "
+            f"postgresql_users contains the name {quoted(odd)}; use 1 to 63 letters, digits, _ or -, and none of the server's "
             f"own ({', '.join(RESERVED_USERS)}, pg_*)."
         )
-    twice = _repeated(names)
+    twice = repeated(names)
     if twice:
         found.append(
             f"postgresql_users lists {', '.join(twice)} more than once; PostgreSQL knows one role of a name, so merge the "
@@ -171,7 +162,7 @@ def _odd_roles(users: Sequence[Item]) -> list[str]:
     if not unknown:
         return []
     return [
-        f"postgresql_users makes users members of {_quoted(dict.fromkeys(unknown))}, which is neither one of the server's own "
+        f"postgresql_users makes users members of {quoted(dict.fromkeys(unknown))}, which is neither one of the server's own "
         "roles (pg_*) nor listed; add it to postgresql_users with login: false or correct its name."
     ]
 
@@ -181,7 +172,7 @@ def _odd_hosts(users: Sequence[Item]) -> list[str]:
     if not odd:
         return []
     return [
-        f"postgresql_users lets in clients from {_quoted(dict.fromkeys(odd))}; use localhost, an address such as 10.0.0.7 or a "
+        f"postgresql_users lets in clients from {quoted(dict.fromkeys(odd))}; use localhost, an address such as 10.0.0.7 or a "
         "network such as 10.0.0.0/24 with no bits set behind its prefix."
     ]
 
@@ -233,7 +224,7 @@ def _odd_references(users: Sequence[Item], databases: Sequence[Item]) -> list[st
     twice = [
         f"{user['name']}: {place}"
         for user in users
-        for place in _repeated(
+        for place in repeated(
             f"{entry['database']}.{entry.get('schema') or 'public'}" for entry in user.get("privileges") or []
         )
     ]
@@ -256,7 +247,7 @@ def _odd_rights(users: Sequence[Item]) -> list[str]:
         ]
         if unknown:
             found.append(
-                f"postgresql_users grants {_quoted(dict.fromkeys(unknown))}, which is no right on {kind}; known are "
+                f"postgresql_users grants {quoted(dict.fromkeys(unknown))}, which is no right on {kind}; known are "
                 f"{', '.join(known)} and ALL."
             )
     return found
@@ -267,32 +258,23 @@ def _odd_numbers(inputs: Item) -> list[str]:
     for name, (low, high) in {**BOUNDS, **PLANNED_BOUNDS}.items():
         if name not in inputs:
             continue
-        planned = name in PLANNED_BOUNDS
-        number = _number(inputs[name])
-        if not (low <= number <= high or (planned and number == 0)):
-            remedy = f"use a number from {low} to {high}" + (", or 0 to have it computed" if planned else "")
-            found.append(f"{name} is {inputs[name]}; {remedy}.")
+        problem = out_of_bounds(name, inputs[name], low, high, is_planned=name in PLANNED_BOUNDS)
+        if problem:
+            found.append(problem)
     for user in inputs.get("postgresql_users") or []:
         for key in USER_SECONDS:
-            if user.get(key) is not None and not 0 <= _number(user[key]) <= 2147483:
+            if user.get(key) is not None and not 0 <= number(user[key]) <= 2147483:
                 found.append(
                     f"postgresql_users: {key} of {user['name']} is {user[key]}; use seconds from 1 to 2147483, or 0 for no "
                     "limit."
                 )
-        limits = [_number(user[key]) for key in USER_SECONDS[:2] if user.get(key)]
+        limits = [number(user[key]) for key in USER_SECONDS[:2] if user.get(key)]
         if len(limits) == 2 and limits[1] >= limits[0]:
             found.append(
                 f"postgresql_users: lock_timeout_seconds of {user['name']} is {user['lock_timeout_seconds']}, so its "
                 f"statement_timeout_seconds ({user['statement_timeout_seconds']}) always strikes first; lower the first."
             )
     return found
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")
 
 
 def _odd_tls(inputs: Item) -> list[str]:
@@ -327,7 +309,7 @@ def _odd_rules(rules: Sequence[Any]) -> list[str]:
     if not odd:
         return []
     return [
-        f"postgresql_extra_hba_rules contains {_quoted(odd)}; write one line of pg_hba.conf, which begins with local, host, "
+        f"postgresql_extra_hba_rules contains {quoted(odd)}; write one line of pg_hba.conf, which begins with local, host, "
         "hostssl, hostnossl, hostgssenc or hostnogssenc."
     ]
 

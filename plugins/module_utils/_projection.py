@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ._app import OBJECT_CACHE
 from ._plan.model import is_pinned
 from ._plan.timeouts import request_timeouts
+from ._redis import socket_of
 from ._site import DATABASE_PRIVILEGES, ENGINES, Site
 
 SOCKET_ROOT = "/run/php-fpm"
@@ -134,7 +135,7 @@ def _key_prefix(site: Site) -> str:
 def _redis_address(site: Site, instance: str) -> tuple[str, int]:
     """Socket and 0, or host and port, of one of the site's instances."""
     host = site["cache"]["host"]
-    return (f"/run/lemp-redis-{instance}/redis.sock", 0) if host == "localhost" else (host, REDIS_PORTS[instance])
+    return (socket_of(instance), 0) if host == "localhost" else (host, REDIS_PORTS[instance])
 
 
 def _memcached_address(site: Site) -> tuple[str, int]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ._inputs import repeated
 from ._plan.limits import unit_drop_ins
 from ._plan.redis import NAME, USES
 
@@ -62,12 +62,12 @@ def problems(inputs: Mapping[str, Any]) -> list[str]:
             )
     found += [
         f"redis_instances: two are named {name}; give each a name of its own."
-        for name in _twice(instance.get("name") for instance in instances)
+        for name in repeated(instance.get("name") for instance in instances)
     ]
     for instance in instances:
         found += _odd_instance(instance)
     ports = [int(instance.get("port") or 0) for instance in instances]
-    found += [f"redis_instances: two have port {port}; give each a port of its own, or 0." for port in _twice(ports) if port]
+    found += [f"redis_instances: two have port {port}; give each a port of its own, or 0." for port in repeated(ports) if port]
     tls = inputs.get("redis_tls") or {}
     if bool(tls.get("certificate")) is not bool(tls.get("key")):
         found.append("redis_tls names a certificate or a key alone; name both, or neither for some of its own making.")
@@ -79,10 +79,6 @@ def problems(inputs: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _twice(values: Iterable[Any]) -> list[Any]:
-    return sorted(value for value, count in Counter(values).items() if count > 1)
-
-
 def _odd_instance(instance: Mapping[str, Any]) -> list[str]:
     where = f"redis_instances: instance {instance.get('name')}"
     found = []
@@ -92,7 +88,9 @@ def _odd_instance(instance: Mapping[str, Any]) -> list[str]:
     if not 0 <= int(port) <= 65535:
         found.append(f"{where} has port {port}; write one from 1 to 65535, or 0 for the Unix socket alone.")
     users: Sequence[Mapping[str, Any]] = instance.get("users") or []
-    found += [f"{where} has two users named {name}; give each a name of its own." for name in _twice(u["name"] for u in users)]
+    found += [
+        f"{where} has two users named {name}; give each a name of its own." for name in repeated(u["name"] for u in users)
+    ]
     for user in users:
         found += [f"{where}, user {user['name']}: {wrong}" for wrong in _odd_user(user)]
     for user in users:
@@ -123,6 +121,11 @@ def _odd_user(user: Mapping[str, Any]) -> list[str]:
 
 def sha256(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
+
+
+def socket_of(instance: str) -> str:
+    """Where clients on the same host reach an instance."""
+    return f"/run/lemp-redis-{instance}/redis.sock"
 
 
 def acl_lines(users: Iterable[Mapping[str, Any]], admin_hash: str, version: Sequence[int]) -> list[str]:
@@ -275,7 +278,7 @@ def _instance(
         "bind_address": bind_address,
         "tls": dict(tls) if port else {},
         "persistent": persistent,
-        "socket": f"/run/lemp-redis-{name}/redis.sock",
+        "socket": socket_of(name),
         "data_dir": f"{layout['data_dir']}/{name}",
         # Other than users', root's password is needed to change a running server's users: a new one is taken by a restart.
         "administrator": admin_hash[:12],

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._plan_report import STYLE, TITLES, Html, element, joined
+from ._plan_report import STYLE, TITLES, Html, element, joined, page
 
 WIDTH = 120
 MOST_CHARACTERS = 200_000
@@ -133,16 +133,7 @@ def html_report(servers: Sequence[Server], host: str) -> str:
             element("p", "Ranked by time in all. Nothing was executed: plans are what servers expect, not what they measured."),
         )
     )
-    head = joined(
-        [
-            Html('<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'),
-            element("title", heading),
-            Html(f"\n<style>{STYLE}{OWN_STYLE}</style>\n"),
-        ]
-    )
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n{head}</head>\n<body>\n<main>\n{joined(body)}</main>\n</body>\n</html>\n'
-    )
+    return page(heading, STYLE + OWN_STYLE, body)
 
 
 def _section(index: int, server: Server) -> Html:
