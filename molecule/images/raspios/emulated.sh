@@ -13,8 +13,9 @@ mkdir -p "$system/service.d" "$system/redis-server.service.d"
   [ "$release" = 12 ] || echo ImportCredential=
 } >"$system/service.d/zz-qemu-user.conf"
 
-# Redis takes the emulated memory for a kernel with a known fault and stops.
-cat >"$system/redis-server.service.d/zz-qemu-user.conf" <<'UNIT'
+# Redis takes the emulated memory for a kernel with a known fault and stops. Another name than above: a unit's own drop-in replaces
+# one of the same name for all services.
+cat >"$system/redis-server.service.d/zz-redis.conf" <<'UNIT'
 [Service]
 ExecStart=
 ExecStart=/usr/bin/redis-server /etc/redis/redis.conf --supervised systemd --daemonize no --ignore-warnings ARM64-COW-BUG
