@@ -1,4 +1,7 @@
-"""What all scenarios share: the rows of the roles' own platform tables, so that no test names a distribution's path."""
+"""What all scenarios share: the rows of the roles' own platform tables, so that no test names a distribution's path.
+
+Modules in ``shared`` are imported by tests as they are (``from replay import play``).
+"""
 
 import pathlib
 import sys
@@ -7,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "collections"))
+sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "molecule" / "shared")]
 from ansible_collections.lemp.stack.plugins.module_utils._platform import platform_row  # noqa: E402
 
 

@@ -5,9 +5,9 @@ import os
 import pathlib
 import re
 import shlex
-import subprocess
 
 import pytest
+import replay
 
 SCENARIO = pathlib.Path(__file__).parent.parent
 SCRATCH = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
@@ -198,16 +198,9 @@ def test_object_cache_goes_when_the_site_has_no_cache_any_more(host):
 
 def play(**extra_vars):
     """Run the converge play again; returns what it printed, in one line."""
-    done = subprocess.run(
-        ["ansible-playbook", "-i", f"{SCRATCH}/inventory", str(SCENARIO / "converge.yml"), "-e", json.dumps(extra_vars)],
-        env={**os.environ, "ANSIBLE_CONFIG": f"{SCRATCH}/ansible.cfg", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    said = re.sub(r"\s+", " ", done.stdout + done.stderr)
-    assert done.returncode == 0, said
+    status, output = replay.play(timeout=900, **extra_vars)
+    said = re.sub(r"\s+", " ", output)
+    assert status == 0, said
     return said
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 import pytest
+import replay
 
 SCENARIO = pathlib.Path(__file__).parent.parent
 EPHEMERAL = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
@@ -58,20 +59,8 @@ def connects(address, port):
 
 def play(*arguments, **inputs):
     """Run the role over ssh once more; returns its exit status and output."""
-    result = subprocess.run(
-        ["ansible-playbook", "-i", EPHEMERAL / "inventory", SCENARIO / "converge.yml", "-e", json.dumps(inputs), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        check=False,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(EPHEMERAL / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(SCENARIO.parent.parent / "collections"),
-            "ANSIBLE_NOCOLOR": "1",
-        },
-    )
-    return result.returncode, re.sub(r"\s+", " ", result.stdout + result.stderr)
+    status, output = replay.play(*arguments, timeout=1200, **inputs)
+    return status, re.sub(r"\s+", " ", output)
 
 
 def changes(output):

@@ -3,15 +3,13 @@
 import copy
 import hashlib
 import json
-import os
 import pathlib
 import re
 import shlex
-import subprocess
-import tempfile
 
 import pytest
 import yaml
+from replay import play
 
 SCENARIO = pathlib.Path(__file__).parent.parent
 ROLE_VARS = yaml.safe_load((SCENARIO / "converge.yml").read_text())[0]["roles"][0]["vars"]
@@ -35,26 +33,6 @@ def value(host, expression):
     result = sql(host, f"SELECT {expression}")
     assert result.rc == 0, result.stderr
     return result.stdout.strip()
-
-
-def play(*options, **extra_vars):
-    """Run the converge play again, with some inputs replaced."""
-    scratch = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
-    command = ["ansible-playbook", "-i", f"{scratch}/inventory", *options, str(SCENARIO / "converge.yml")]
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONFIG": f"{scratch}/ansible.cfg",
-        "ANSIBLE_COLLECTIONS_PATH": str(SCENARIO.parent.parent / "collections"),
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    # From a file, because passwords do not belong into the process list.
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as inputs:
-        json.dump(extra_vars, inputs)
-        inputs.flush()
-        result = subprocess.run(
-            [*command, "-e", f"@{inputs.name}"], env=environment, capture_output=True, text=True, check=False
-        )
-    return result.returncode, result.stdout + result.stderr
 
 
 def users(**changes):

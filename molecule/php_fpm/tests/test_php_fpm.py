@@ -4,9 +4,9 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 
 import pytest
+import replay
 
 SCENARIO = pathlib.Path(__file__).parent.parent
 SCRATCH = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
@@ -168,15 +168,8 @@ def test_pools_survive_a_restart_of_the_service(host, php):
 
 def play(**extra_vars):
     """Run the converge play again; returns its exit status and what it printed, in one line."""
-    done = subprocess.run(
-        ["ansible-playbook", "-i", f"{SCRATCH}/inventory", str(SCENARIO / "converge.yml"), "-e", json.dumps(extra_vars)],
-        env={**os.environ, "ANSIBLE_CONFIG": f"{SCRATCH}/ansible.cfg", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
+    status, output = replay.play(timeout=180, **extra_vars)
+    return status, re.sub(r"\s+", " ", output)
 
 
 def with_extra_pool(php, socket):

@@ -2,16 +2,14 @@
 
 import copy
 import json
-import os
 import pathlib
 import re
 import shlex
-import subprocess
-import tempfile
 import threading
 
 import pytest
 import yaml
+from replay import play, playing
 
 SCENARIO = pathlib.Path(__file__).parent.parent
 ROLE_VARS = yaml.safe_load((SCENARIO / "converge.yml").read_text())[0]["roles"][0]["vars"]
@@ -48,28 +46,6 @@ def value(host, expression, database="postgres"):
     result = sql(host, f"SELECT {expression}", database=database)
     assert result.rc == 0, result.stderr
     return result.stdout.strip()
-
-
-def command(*options, inputs):
-    scratch = os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONFIG": f"{scratch}/ansible.cfg",
-        "ANSIBLE_COLLECTIONS_PATH": str(SCENARIO.parent.parent / "collections"),
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    playbook = ["ansible-playbook", "-i", f"{scratch}/inventory", *options, str(SCENARIO / "converge.yml"), "-e", f"@{inputs}"]
-    return {"args": playbook, "env": environment, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-
-
-def play(*options, **extra_vars):
-    """Run the converge play again, with some inputs replaced."""
-    # From a file, because passwords do not belong into the process list.
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as inputs:
-        json.dump(extra_vars, inputs)
-        inputs.flush()
-        result = subprocess.run(**command(*options, inputs=inputs.name), check=False)
-    return result.returncode, result.stdout
 
 
 def users(**changes):
@@ -563,15 +539,12 @@ def test_a_server_that_is_killed_during_a_run_loses_no_committed_row_and_the_nex
 
     writer = threading.Thread(target=write)
     writer.start()
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as inputs:
-        json.dump({"postgresql_max_connections": 41}, inputs)
-        inputs.flush()
-        with subprocess.Popen(**command(inputs=inputs.name)) as run:
-            for line in run.stdout:
-                if "Configure | Change" in line:
-                    pid = host.check_output(f"systemctl show -P MainPID {layout['service']}")
-                    host.run(f"kill -KILL {pid}")
-            run.wait()
+    with playing(postgresql_max_connections=41) as run:
+        for line in run.stdout:
+            if "Configure | Change" in line:
+                pid = host.check_output(f"systemctl show -P MainPID {layout['service']}")
+                host.run(f"kill -KILL {pid}")
+        run.wait()
     status, output = play()
     over.set()
     writer.join()
