@@ -43,8 +43,9 @@ DOCUMENTATION = r"""
           C(join_buffer_size_kb), C(read_buffer_size_kb), C(read_rnd_buffer_size_kb), C(thread_stack_kb),
           C(binlog_cache_size_kb), C(performance_schema), C(data_size_mb), C(version).
         - >-
-          C(postgresql): C(shared_buffers_mb), C(work_mem_kb), C(max_connections), C(extra_clients), C(workload) (C(web),
-          C(oltp), C(olap)), C(version).
+          C(postgresql): C(shared_buffers_mb), C(work_mem_kb), C(max_connections), C(extra_clients), C(pooled_databases) (how
+          many PgBouncer offers), C(pooled_workers) (no PHP worker comes to the server itself), C(pool_size), C(workload)
+          (C(web), C(oltp), C(olap)), C(version).
         - >-
           C(redis): C(instances), a list with C(name), C(use) (C(cache), C(session), C(queue)), C(maxmemory_mb), C(maxclients),
           C(extra_clients) and C(persistent); or these without a list for one instance, which is named C(cache).
@@ -97,8 +98,9 @@ RETURN = r"""
         C(host), what was planned for; C(budget) with C(total), C(reserve), C(available), C(charged) and C(page_cache) in bytes;
         C(services), each with its worst case C(charge) in bytes and the C(parts) of it.
       - >-
-        One key per service and C(opcache) with the values, named as the daemon names them, in bytes unless the name says
-        otherwise; C(sysctl); C(limits) of each systemd unit; C(timeouts) of each pool in seconds.
+        One key per service, C(opcache) and, with pooled databases, C(pgbouncer), with the values, named as the daemon names
+        them, in bytes unless the name says otherwise; C(sysctl); C(limits) of each systemd unit; C(timeouts) of each pool in
+        seconds.
       - >-
         C(explain), for each value C(value), C(unit), C(bound) (what decided it), C(formula), C(inputs), C(source) and
         C(default) (what the distribution ships); C(warnings).

@@ -23,6 +23,7 @@ RESERVED_USERS = ("none", "postgres", "public")
 RESERVED_DATABASES = ("postgres", "template0", "template1")
 LOOPBACK = ("127.0.0.1/32", "::1/128")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+POOLER_PORT = 6432
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 
 # The server's own settings that it takes only as it starts, of all versions up to 18. What libraries bring has a dot in its
@@ -55,6 +56,7 @@ OWN_SETTINGS = frozenset(
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "postgresql_port": (1, 65535),
+    "postgresql_pooler_port": (1, 65535),
     # The server counts milliseconds in 31 bits.
     "postgresql_slow_query_time_seconds": (0, 2147483),
     "postgresql_tls_lifetime_days": (1, 3650),
@@ -64,6 +66,7 @@ PLANNED_BOUNDS: dict[str, tuple[int, int]] = {
     "postgresql_shared_buffers_mb": (1, 8388607),
     "postgresql_work_mem_kb": (64, 2147483647),
     "postgresql_max_connections": (12, 10000),
+    "postgresql_pool_size": (1, 10000),
 }
 USER_SECONDS = ("statement_timeout_seconds", "lock_timeout_seconds", "idle_in_transaction_timeout_seconds")
 
@@ -261,6 +264,10 @@ def _odd_numbers(inputs: Item) -> list[str]:
         problem = out_of_bounds(name, inputs[name], low, high, is_planned=name in PLANNED_BOUNDS)
         if problem:
             found.append(problem)
+    if inputs.get("postgresql_port") and number(inputs["postgresql_port"]) == number(inputs.get("postgresql_pooler_port", 0)):
+        found.append(
+            f"postgresql_pooler_port is {inputs['postgresql_pooler_port']}, which is postgresql_port too; choose another."
+        )
     for user in inputs.get("postgresql_users") or []:
         for key in USER_SECONDS:
             if user.get(key) is not None and not 0 <= number(user[key]) <= 2147483:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ._app import OBJECT_CACHE
 from ._plan.model import is_pinned
 from ._plan.timeouts import request_timeouts
+from ._postgresql import POOLER_PORT
 from ._redis import socket_of
 from ._site import DATABASE_PRIVILEGES, ENGINES, Site
 
@@ -162,6 +163,8 @@ def _environment(site: Site) -> dict[str, str]:
         if database["engine"] == "postgresql" and database["host"] == "localhost":
             # A directory is where libpq looks for the server's socket.
             found["DB_HOST"] = "/run/postgresql"
+        if database["pooled"]:
+            found["DB_PORT"] = str(POOLER_PORT)
     if cache and cache["engine"] == "redis":
         found |= {
             "CACHE_STORE": "redis",
@@ -210,7 +213,14 @@ def mariadb_users(sites: Iterable[Site]) -> list[dict[str, Any]]:
 
 def postgresql_databases(sites: Iterable[Site]) -> list[dict[str, Any]]:
     """``postgresql_databases``: one database per site, which belongs to the site's account."""
-    return [{"name": site["database"]["name"], "owner": site["database"]["user"]} for site in _with_engine(sites, "postgresql")]
+    return [
+        {
+            "name": site["database"]["name"],
+            "owner": site["database"]["user"],
+            **({"pooled": True} if site["database"]["pooled"] else {}),
+        }
+        for site in _with_engine(sites, "postgresql")
+    ]
 
 
 def postgresql_users(sites: Iterable[Site]) -> list[dict[str, Any]]:
@@ -342,6 +352,9 @@ def host_services(
     if "database" in member_of:
         engines = {site["database"]["engine"] for site in known if site["database"]} or {"mariadb"}
         services |= {engine: {} for engine in ENGINES if engine in engines}
+        pooled = [database.get("pooled", False) for database in postgresql_databases(known)]
+        if any(pooled):
+            services["postgresql"] = {"pooled_databases": sum(pooled), "pooled_workers": all(pooled)}
     if "cache" in member_of:
         instances = redis_instances(known, pins.get("redis"))
         if instances:

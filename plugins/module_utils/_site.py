@@ -116,6 +116,7 @@ SITE_KEYS: dict[str, Any] = {
         "password": str,
         "host": str,
         "client_hosts": list,
+        "pooled": bool,
     },
     "cache": {"engine": str, "password": str, "host": str, "ca": str, "sessions": bool, "queue": bool},
     "tls": {"issuer": str, "certificate_pem": str, "key_pem": str},
@@ -447,6 +448,12 @@ def _database(where: str, site: Mapping[str, Any], name: str, app: str | None) -
             f"{where}: database.host is {_show(host)}, so the site connects over the network; "
             "list in database.client_hosts the addresses it connects from."
         )
+    pooled = given.get("pooled", False)
+    if pooled and (engine != "postgresql" or host != "localhost" or "localhost" not in client_hosts):
+        raise SiteError(
+            f"{where}: database.pooled is set, but the pooler is PgBouncer on the host of PostgreSQL itself; set "
+            "database.engine to postgresql and leave database.host and client_hosts out, or remove database.pooled."
+        )
     return {
         "engine": engine,
         "name": database,
@@ -454,6 +461,7 @@ def _database(where: str, site: Mapping[str, Any], name: str, app: str | None) -
         "password": password,
         "host": host,
         "client_hosts": client_hosts,
+        "pooled": pooled,
     }
 
 

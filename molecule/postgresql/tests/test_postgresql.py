@@ -34,11 +34,11 @@ def address(host):
     return host.check_output("hostname -I").split()[0]
 
 
-def sql(host, query, user="postgres", database="postgres", password="", where=SOCKET, tls=""):
+def sql(host, query, user="postgres", database="postgres", password="", where=SOCKET, tls="", port=5432):
     """Run psql, over the socket if not told otherwise."""
     environment = f"PGPASSWORD={shlex.quote(password)} PGCONNECT_TIMEOUT=10 {f'PGSSLMODE={tls}' if tls else ''}"
     return host.run(
-        f"{environment} psql -w -XAtq -v ON_ERROR_STOP=1 -h {where} -U {user} -d {database} -c {shlex.quote(query)}"
+        f"{environment} psql -w -XAtq -v ON_ERROR_STOP=1 -h {where} -p {port} -U {user} -d {database} -c {shlex.quote(query)}"
     )
 
 
@@ -555,6 +555,118 @@ def test_a_server_that_is_killed_during_a_run_loses_no_committed_row_and_the_nex
     status, output = play()
     assert (status, "changed=0" in output) == (0, True), output
     sql(host, "DROP TABLE rows", database="shop_a")
+
+
+@pytest.fixture(scope="module")
+def pooled(host, layout):
+    """Inputs that have the first database pooled, as the host is for these tests, or is not, where PgBouncer is too old."""
+    inputs = {"postgresql_databases": [{**ROLE_VARS["postgresql_databases"][0], "pooled": True}]}
+    inputs["postgresql_databases"] += ROLE_VARS["postgresql_databases"][1:]
+    offered = host.check_output(layout["pooler_offered_command"]).strip()
+    numbers = [int(part) for part in offered.split(".")] if offered else [0]
+    status, output = play(**inputs)
+    if numbers < [1, 21]:
+        assert status != 0
+        assert "pooled, which takes PgBouncer 1.21 or newer, but this host" in words(output), output
+        assert "changed=0" in output
+        pytest.skip(f"PgBouncer here: {offered or 'none'}")
+    assert status == 0, output
+    yield inputs
+    status, output = play("--check")
+    assert (status, host.service("pgbouncer").is_running) == (0, True), output
+    assert play()[0] == 0
+    assert not host.service("pgbouncer").is_running
+    assert not host.service("pgbouncer").is_enabled
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
+
+
+@pytest.mark.parametrize("where", [SOCKET, "127.0.0.1"])
+def test_the_pooler_lets_in_who_may_enter_a_pooled_database_and_nobody_else(host, pooled, where):
+    def as_(user, database, password):
+        return sql(host, "SELECT current_user", user, database, password, where, port=6432)
+
+    for user in ("shop_a", "reader"):
+        result = as_(user, "shop_a", PASSWORDS[user])
+        assert (result.rc, result.stdout.strip()) == (0, user), result.stderr
+    host.check_output("psql -U postgres -c \"ALTER ROLE postgres PASSWORD 'super-Secret-1'\"")
+    try:
+        for user, database, password in (
+            ("shop_a", "shop_a", "wrong"),
+            ("shop_a", "shop_a", ""),
+            ("shopxa", "shop_a", PASSWORDS["shopxa"]),
+            ("far", "shop_a", PASSWORDS["far"]),
+            ("shopxa", "shopxa", PASSWORDS["shopxa"]),
+            ("postgres", "shop_a", "super-Secret-1"),
+            ("postgres", "shop_a", ""),
+            ("pgbouncer", "pgbouncer", ""),
+            ("nobody", "shop_a", "wrong"),
+        ):
+            assert as_(user, database, password).rc != 0, user
+    finally:
+        host.check_output('psql -U postgres -c "ALTER ROLE postgres PASSWORD NULL"')
+
+
+def test_the_pooler_does_not_listen_beyond_loopback(host, pooled):
+    sockets = host.check_output("ss -Hltn sport = 6432").splitlines()
+    assert [line.split()[3] for line in sockets] == ["127.0.0.1:6432"]
+
+
+def test_many_clients_with_prepared_statements_share_the_connections_of_the_pool(host, pooled, layout):
+    size = host.check_output("sed -n 's/^max_db_connections = //p' /etc/pgbouncer/lemp-databases.ini")
+    assert int(size) < 20
+    host.check_output("echo 'SELECT :client_id, pg_sleep(0.01);' >/tmp/pgbench.sql")
+    secret = f"PGPASSWORD={shlex.quote(PASSWORDS['shop_a'])}"
+    bench = f"{layout['bin_dir']}/pgbench -n -M prepared -c 20 -T 6 -f /tmp/pgbench.sql -h {SOCKET} -p 6432 -U shop_a shop_a"
+    host.check_output(f"{secret} systemd-run -q --unit=bench -E PGPASSWORD sh -c '{bench} >/tmp/pgbench.out 2>&1'")
+    seen = []
+    while host.run("systemctl is-active bench").rc == 0:
+        seen.append(
+            int(value(host, "count(*) FROM pg_stat_activity WHERE datname = 'shop_a' AND backend_type = 'client backend'"))
+        )
+    report = host.file("/tmp/pgbench.out").content_string
+    assert "number of failed transactions: 0" in report, report
+    assert int(re.search(r"transactions actually processed: (\d+)", report)[1]) > 200
+    assert 1 < max(seen) <= int(size)
+
+
+def test_a_pooler_that_was_killed_is_back_at_once(host, pooled):
+    pid = host.check_output("systemctl show -P MainPID pgbouncer")
+    host.check_output(f"kill -KILL {pid}")
+    host.check_output("timeout 20 sh -c 'until ss -Hltn sport = 6432 | grep -q LISTEN; do sleep 0.2; done'")
+    assert host.check_output("systemctl show -P MainPID pgbouncer") != pid
+    assert sql(host, "SELECT 1", "shop_a", "shop_a", PASSWORDS["shop_a"], port=6432).rc == 0
+
+
+def test_a_second_run_with_a_pooler_changes_nothing(pooled):
+    for options in (["--check"], []):
+        status, output = play(*options, **pooled)
+        assert (status, "changed=0" in output) == (0, True), output
+
+
+def test_the_pooler_takes_a_rotated_password_and_another_size_without_a_restart(host, pooled):
+    def as_shop(password):
+        return sql(host, "SELECT 1", "shop_a", "shop_a", password, port=6432).rc
+
+    before = host.check_output("systemctl show -P MainPID pgbouncer")
+    assert as_shop(PASSWORDS["shop_a"]) == 0
+    status, output = play(**pooled, postgresql_users=users(password="new-Secret-1"), postgresql_pool_size=3)
+    try:
+        assert status == 0, output
+        assert (as_shop(PASSWORDS["shop_a"]) != 0, as_shop("new-Secret-1")) == (True, 0)
+        assert host.check_output("systemctl show -P MainPID pgbouncer") == before
+    finally:
+        assert play(**pooled)[0] == 0
+    assert as_shop(PASSWORDS["shop_a"]) == 0
+
+
+def test_pools_that_are_larger_than_the_server_are_refused_before_any_change(pooled):
+    status, output = play(**pooled, postgresql_max_connections=30, postgresql_pool_size=50)
+    assert status != 0
+    assert "max_connections of postgresql is 30, but extra clients and pools and administration need 61" in words(output), (
+        output
+    )
+    assert "changed=0" in output
 
 
 def test_all_that_is_bad_is_told_at_once_and_before_any_change():

@@ -92,21 +92,31 @@ class Connections:
     """Connections to a server: those always kept and one per PHP worker, or as many as somebody pinned.
 
     :param key: input that pins their number, from ``low`` to ``high``.
-    :param kept: for administration and superusers, also where the number is pinned.
+    :param kept: for administration, superusers and pools, also where the number is pinned.
+    :param kept_for: how a sentence calls these.
     :param spare: further ones where it is not.
     :param has_php: whether PHP runs on the same host.
     :raises ValueError: the pinned number leaves none for those who are there whatever PHP does.
     """
 
     def __init__(
-        self, inputs: Inputs, key: str, *, has_php: bool, kept: int = 0, spare: int = 0, low: int = 1, high: int = 100000
+        self,
+        inputs: Inputs,
+        key: str,
+        *,
+        has_php: bool,
+        kept: int = 0,
+        kept_for: str = "administration",
+        spare: int = 0,
+        low: int = 1,
+        high: int = 100000,
     ) -> None:
         self.pinned = inputs.whole(key, low=low, high=high)
         self.extra = inputs.whole("extra_clients", low=0, high=high) or 0
         needed = kept + self.extra
         if self.pinned and self.pinned < needed:
             raise ValueError(
-                f"{key} of {inputs.owner} is {self.pinned}, but extra clients and administration need {needed}; raise it, or "
+                f"{key} of {inputs.owner} is {self.pinned}, but extra clients and {kept_for} need {needed}; raise it, or "
                 "leave it to the plan."
             )
         self.fixed = self.pinned or needed + spare

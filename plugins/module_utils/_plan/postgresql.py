@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE)
-"""PostgreSQL: a connection for every PHP worker, shared buffers, and memory for the queries of all of them at once."""
+"""PostgreSQL: connections of PHP workers or of a pooler, shared buffers, and memory for the queries of all of them at once."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ SUPERUSER_CONNECTIONS = 3
 CLIENTS_ALONE = 100
 AUTOVACUUM_WORKERS = 3
 
+# PgBouncer with its buffers, and prepared statements of clients that stay.
+POOLER = 48 * MIB
+# wiki.postgresql.org, "Number Of Database Connections": two for each core and one for each disk work at a time. Twice as many,
+# as a connection is in a pool's hand between the statements of a transaction too.
+POOLED_PER_CPU = 4
+POOL_LEAST = 2
+POOLER_CLIENTS_LEAST = 100
+
 BUFFERS_LEAST = 32 * MIB
 BUFFERS_STEP = 8 * MIB
 # Lock tables, statistics and the buffers' own headers, from the server's shared_memory_size against its shared_buffers.
@@ -36,7 +44,17 @@ HUGE_PAGES_FROM = 8 * GIB
 SEGMENT = 16 * MIB
 BLOCK = 8 * KIB
 
-KEYS = ("shared_buffers_mb", "work_mem_kb", "max_connections", "extra_clients", "version", "workload")
+KEYS = (
+    "shared_buffers_mb",
+    "work_mem_kb",
+    "max_connections",
+    "extra_clients",
+    "pooled_databases",
+    "pooled_workers",
+    "pool_size",
+    "version",
+    "workload",
+)
 # WAL between two checkpoints, where the disk allows it: le0pard/pgtune, by type of database.
 MOST_WAL = {"web": 4 * GIB, "oltp": 8 * GIB, "olap": 16 * GIB}
 
@@ -78,7 +96,7 @@ TEXTS = {
     "max_connections": Text(
         "",
         100,
-        "one per PHP worker, the extra clients, 8 for administration and 3 for superusers",
+        "one per PHP worker (or the pools instead), the extra clients, 8 for administration and 3 for superusers",
         f"{CONNECTION}#GUC-MAX-CONNECTIONS",
     ),
     "superuser_reserved_connections": Text("", 3, "the server's own", f"{CONNECTION}#GUC-SUPERUSER-RESERVED-CONNECTIONS"),
@@ -105,6 +123,24 @@ TEXTS = {
     "jit": Text("", "on", "off except for analysis: it costs more than short queries take", f"{QUERY}#GUC-JIT", since=(11,)),
     "huge_pages": Text("", "try", "taken where the kernel has them", f"{RESOURCE}#GUC-HUGE-PAGES"),
 }
+POOLER_CONFIG = "https://www.pgbouncer.org/config.html"
+POOLER_TEXTS = {
+    "default_pool_size": Text(
+        "",
+        20,
+        "four per CPU over all pooled databases, 2 at least for each; less where connections are pinned",
+        f"{POOLER_CONFIG}#default_pool_size",
+    ),
+    "max_db_connections": Text(
+        "", 0, "the size of a pool, so that no second user of a database makes it more", f"{POOLER_CONFIG}#max_db_connections"
+    ),
+    "query_wait_timeout": Text(
+        "seconds", 120, "below the shortest request_terminate_timeout of the pools", f"{POOLER_CONFIG}#query_wait_timeout"
+    ),
+    "max_client_conn": Text(
+        "", 100, "twice the PHP workers and the extra clients, 100 at least", f"{POOLER_CONFIG}#max_client_conn"
+    ),
+}
 # le0pard/pgtune and timescaledb-tune; what an SD card answers at once is little, but it has no head to move.
 PAGE_COST = {"nvme": 1.1, "ssd": 1.1, "sd": 1.1, "hdd": 4.0}
 IO_CONCURRENCY = {"nvme": 256, "ssd": 200, "sd": 4, "hdd": 2}
@@ -122,10 +158,22 @@ class PostgreSQL(Service):
         self.workload = inputs.choice("workload", MOST_WAL, "web")
         self.pinned_buffers = (inputs.whole("shared_buffers_mb") or 0) * MIB
         self.pinned_work = (inputs.whole("work_mem_kb", low=64) or 0) * KIB
-        kept = ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS
+        self.lock_wait = context.lock_wait
+        self.pooled = inputs.whole("pooled_databases", low=0, high=1000) or 0
+        # Whether no PHP worker comes to the server itself.
+        self.pooled_workers = bool(self.pooled) and inputs.flag("pooled_workers", False)
+        self.pool_size = self._pool_size(inputs) if self.pooled else 0
         self.clients = Connections(
-            inputs, "max_connections", has_php=self.has_php, kept=kept, low=SUPERUSER_CONNECTIONS + 1, high=10000
+            inputs,
+            "max_connections",
+            has_php=self.has_php and not self.pooled_workers,
+            kept=ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self.pooled * self.pool_size,
+            kept_for="pools and administration" if self.pooled else "administration",
+            low=SUPERUSER_CONNECTIONS + 1,
+            high=10000,
         )
+        if self.pooled_workers and self.clients.bound == "default":
+            self.clients.bound = "pooler"
         if self.pinned_buffers > BUFFERS_MOST_SHARE * self.host.memory:
             raise ValueError(
                 f"shared_buffers_mb of postgresql is {self.pinned_buffers // MIB}, which is more than 40 % of the host's "
@@ -133,6 +181,19 @@ class PostgreSQL(Service):
             )
         self.work = self.pinned_work or WORK_LEAST
         self.connection = BACKEND + self.work * HASH_MULTIPLIER
+
+    def _pool_size(self, inputs: Inputs) -> int:
+        """Server connections of each pooled database."""
+        pinned = inputs.whole("pool_size", low=0, high=10000)
+        if pinned:
+            return pinned
+        size = max(POOL_LEAST, POOLED_PER_CPU * self.host.whole_cpus // self.pooled)
+        connections = inputs.whole("max_connections", low=0, high=10000)
+        if not connections:
+            return size
+        left = connections - ADMIN_CONNECTIONS - SUPERUSER_CONNECTIONS - (inputs.whole("extra_clients", low=0) or 0)
+        # Workers that come to the server itself have the other half.
+        return max(1, min(size, left // (self.pooled if self.pooled_workers else 2 * self.pooled)))
 
     @property
     def _wanted(self) -> dict[str, int]:
@@ -150,6 +211,7 @@ class PostgreSQL(Service):
         return Demand(
             fixed={
                 "server": BASE + WAL_BUFFERS,
+                **self._pooler,
                 "connections": self.clients.fixed * self.connection,
                 "parallel workers": self.connection,
                 "maintenance": MAINTENANCE_LEAST,
@@ -158,8 +220,12 @@ class PostgreSQL(Service):
             per_worker=self.connection if self.clients.per_worker else 0,
             wish=sum(self._wanted.values()),
             wish_share=WISH_SHARE if self.has_php else WISH_SHARE_ALONE,
-            max_workers=self.clients.max_workers,
+            max_workers=None if self.pooled_workers else self.clients.max_workers,
         )
+
+    @property
+    def _pooler(self) -> dict[str, int]:
+        return {"pooler": POOLER} if self.pooled else {}
 
     @property
     def _connections(self) -> int:
@@ -224,7 +290,19 @@ class PostgreSQL(Service):
         limits = unit_limits(
             sum(parts.values()) + grant.page_cache, self.host, files=65536, tasks=connections + parallel + 16, oom_score=-600
         )
-        return Outcome([section], parts, {"postgresql": limits})
+        found = Outcome([section], parts, {"postgresql": limits})
+        return self._with_pooler(found) if self.pooled else found
+
+    def _with_pooler(self, found: Outcome) -> Outcome:
+        section = Section("pgbouncer", POOLER_TEXTS)
+        clients = max(POOLER_CLIENTS_LEAST, 2 * (self.workers + self.clients.extra))
+        pools = self.pooled * self.pool_size
+        section.put("default_pool_size", self.pool_size, "cpu", cpus=self.host.cpus, databases=self.pooled)
+        section.put("max_db_connections", self.pool_size, "cpu", databases=self.pooled)
+        section.put("max_client_conn", clients, "php_fpm" if self.workers else "default", php_workers=self.workers)
+        section.put("query_wait_timeout", self.lock_wait, "php_fpm" if self.has_php else "default")
+        limits = unit_limits(POOLER, self.host, files=clients + pools + 64, tasks=4, oom_score=-600)
+        return Outcome([*found.sections, section], {**found.parts, **self._pooler}, {**found.limits, "pgbouncer": limits})
 
     def _put_wal(self, section: Section) -> None:
         most, bound = MOST_WAL[self.workload], "default"

@@ -89,6 +89,52 @@ def test_sizes_come_from_the_plan_or_from_the_user() -> None:
     assert (start["shared_buffers"], start["max_connections"], reload["work_mem"]) == ("512MB", "33", "2MB")
 
 
+POOLED = {
+    **SITE,
+    "postgresql_databases": [{"name": "shop", "owner": "shop", "pooled": True}, {"name": "wiki", "pooled": False}],
+}
+POOLER, POOLS = "etc/pgbouncer/pgbouncer.ini", "etc/pgbouncer/lemp-databases.ini"
+
+
+def test_pooled_databases_alone_are_offered_with_what_the_plan_leaves_them() -> None:
+    found = dict(line.split(" = ", 1) for line in lines(render(POOLS, **POOLED)) if " = " in line)
+    assert found["shop"] == "host=/var/run/postgresql port=5432"
+    assert "wiki" not in found
+    plan = ROLE.evaluate("{{ __postgresql_plan }}", ansible_facts=FACTS, **POOLED)
+    assert found["max_db_connections"] == str(plan["pgbouncer"]["max_db_connections"])
+    pinned = dict(line.split(" = ", 1) for line in lines(render(POOLS, **POOLED, postgresql_pool_size=7)) if " = " in line)
+    assert (pinned["default_pool_size"], pinned["max_db_connections"]) == ("7", "7")
+
+
+def test_the_pooler_asks_for_passwords_and_listens_on_loopback_where_the_server_has_addresses() -> None:
+    text = render(POOLER, **POOLED)
+    assert "listen_addr = 127.0.0.1\n" in text
+    assert "auth_type = scram-sha-256\n" in text
+    assert "NOT rolsuper" in text
+    assert "listen_addr = \n" in render(POOLER, **POOLED, postgresql_listen_addresses=[])
+
+
+def test_only_where_a_database_is_pooled_the_package_is_wanted() -> None:
+    wanted = "{{ 'pgbouncer' in __postgresql_wanted_packages }}"
+    assert ROLE.evaluate(wanted, ansible_facts=FACTS, **POOLED) is True
+    assert ROLE.evaluate(wanted, ansible_facts=FACTS, **SITE) is False
+
+
+@pytest.mark.parametrize(
+    ("size", "connections", "lost"), [("8", "8", []), ("20", "8", ["shop"]), ("8", "0", ["shop"]), (None, None, ["shop"])]
+)
+def test_a_pooler_with_other_pools_is_named(size: str | None, connections: str | None, lost: list[str]) -> None:
+    shown = f"name,host,pool_size,max_connections\npgbouncer,,2,0\nshop,x,{size},{connections}\n" if size else ""
+    found = ROLE.evaluate(
+        "{{ __postgresql_pooler_deviations }}",
+        ansible_facts=FACTS,
+        **POOLED,
+        postgresql_pool_size=8,
+        __postgresql_pooler_shown={"stdout": shown},
+    )
+    assert found == lost
+
+
 def test_no_setting_stands_in_both_files() -> None:
     extra = {"postgresql_extra_settings": {"wal_level": "logical", "track_io_timing": True}}
     assert settings(render(START, **extra)).keys() & settings(render(RELOAD, **extra)).keys() == set()

@@ -90,6 +90,9 @@ def test_a_database_that_cannot_be_is_named(databases: list[dict[str, Any]], sen
     [
         ({"port": 0}, "postgresql_port is 0; use a number from 1 to 65535."),
         ({"port": "x"}, "postgresql_port is x; use"),
+        ({"port": 6432, "pooler_port": "6432"}, "postgresql_pooler_port is 6432, which is postgresql_port too"),
+        ({"pooler_port": 70000}, "postgresql_pooler_port is 70000; use a number from 1 to 65535."),
+        ({"pool_size": -1}, "postgresql_pool_size is -1; use a number from 1 to 10000, or 0 to have it computed."),
         ({"max_connections": 3}, "postgresql_max_connections is 3; use a number from 12 to 10000, or 0 to have it computed."),
         ({"tls_certificate_pem": "x"}, "postgresql_tls_certificate_pem is set, but postgresql_tls_key_pem is not"),
         ({"tls_key_pem": "x"}, "postgresql_tls_key_pem is set, but postgresql_tls_certificate_pem is not"),

@@ -141,6 +141,21 @@ def test_each_engine_gets_the_databases_of_its_own_sites() -> None:
     ]
 
 
+def test_a_pooled_database_is_marked_planned_and_reached_at_the_poolers_port() -> None:
+    pooled = [{**TIERED[0], "database": {**TIERED[0]["database"], "pooled": True}}]
+    direct = {"name": "wiki", "domains": ["wiki.example.org"], "database": {"engine": "postgresql", "password": "wiki-db"}}
+    assert projection.postgresql_databases(complete(pooled)) == [{"name": "shop", "owner": "shop", "pooled": True}]
+    env = projection.php_fpm_pools(complete(pooled))[0]["env"]
+    assert (env["DB_HOST"], env["DB_PORT"]) == ("/run/postgresql", "6432")
+
+    def planned(sites: list[dict[str, Any]]) -> Any:
+        return projection.host_services(complete(sites), ["web", "database"], {}, {})["postgresql"]
+
+    assert planned(TIERED) == {}
+    assert planned(pooled) == {"pooled_databases": 1, "pooled_workers": True}
+    assert planned([*pooled, direct]) == {"pooled_databases": 1, "pooled_workers": False}
+
+
 def test_redis_has_one_instance_per_use_and_one_account_per_site() -> None:
     instances = {instance["name"]: instance for instance in projection.redis_instances(complete(TIERED))}
     assert {name: [user["name"] for user in instance["users"]] for name, instance in instances.items()} == {

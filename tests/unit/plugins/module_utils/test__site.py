@@ -136,6 +136,7 @@ def test_wordpress_brings_what_it_needs() -> None:
         "password": SECRET,
         "host": "localhost",
         "client_hosts": ["localhost"],
+        "pooled": False,
     }
 
 
@@ -196,6 +197,7 @@ def test_postgresql_matches_its_clients_by_address() -> None:
         "password": SECRET,
         "host": "10.0.0.2",
         "client_hosts": clients,
+        "pooled": False,
     }
 
 
@@ -383,6 +385,12 @@ BAD: list[tuple[Any, str]] = [
         "database.client_hosts contains '10.0.0.%', which PostgreSQL cannot match; use localhost, an address or a network",
     ),
     ([postgresql(client_hosts=["10.0.0.1/24"])], "which PostgreSQL cannot match"),
+    (
+        [php(database={"password": SECRET, "pooled": True})],
+        "database.pooled is set, but the pooler is PgBouncer on the host of",
+    ),
+    ([postgresql(host="10.0.0.2", client_hosts=["10.0.0.3"], pooled=True)], "database.pooled is set, but"),
+    ([postgresql(client_hosts=["10.0.0.3"], pooled=True)], "database.pooled is set, but"),
     # cache
     ([php(cache={})], "cache.engine is missing; write redis or memcached, or remove cache."),
     ([php(cache={"engine": "apcu"})], "cache.engine is 'apcu', but must be one of redis, memcached."),

@@ -26,7 +26,7 @@ from ansible_collections.lemp.stack.plugins.module_utils._plan.budget import KNO
 from ansible_collections.lemp.stack.plugins.module_utils._plan.php_fpm import APPLICATIONS, CHILDREN_PER_CPU
 from ansible_collections.lemp.stack.plugins.module_utils._plan.units import GIB, KIB, MIB
 
-SECTIONS = ("nginx", "php_fpm", "opcache", "mariadb", "postgresql", "redis", "memcached", "sysctl", "limits")
+SECTIONS = ("nginx", "php_fpm", "opcache", "mariadb", "postgresql", "pgbouncer", "redis", "memcached", "sysctl", "limits")
 DIRECTORIES = {"mariadb": "/var/lib/mysql", "postgresql": "/var/lib/postgresql", "redis": "/var/lib/redis"}
 # php-src, ext/opcache/zend_accelerator_hash.c and zend_accelerator_module.c.
 PRIMES = (223, 463, 983, 1979, 3907, 7963, 16229, 32531, 65407, 130987, 262237, 524521, 1048793)
@@ -217,6 +217,9 @@ postgresql_pins = st.builds(
         max_connections=mostly(st.integers(40, 300), st.integers(4, 10000)),
         extra_clients=st.integers(0, 100),
         workload=st.sampled_from(["web", "oltp", "olap"]),
+        pooled_databases=st.integers(0, 30),
+        pooled_workers=st.booleans(),
+        pool_size=mostly(st.integers(1, 10), st.integers(1, 10000)),
     ),
     st.sampled_from([None, *(str(major) for major in range(13, 19))]),
 )
@@ -738,7 +741,37 @@ def test_i17_every_worker_and_extra_client_finds_a_connection_and_an_administrat
         if name in plan:
             values = plan[name]
             clients = values["max_connections"] - values.get("superuser_reserved_connections", 0)
-            assert clients >= workers(plan) + scenario.inputs(name).get("extra_clients", 0) + 1, name
+            assert clients >= direct_workers(scenario, plan, name) + scenario.inputs(name).get("extra_clients", 0) + 1, name
+
+
+def direct_workers(scenario: Scenario, plan: dict[str, Any], name: str) -> int:
+    """PHP workers that come to a database themselves."""
+    given_values = scenario.inputs(name)
+    is_pooled = given_values.get("pooled_databases") and given_values.get("pooled_workers")
+    return 0 if is_pooled else workers(plan)
+
+
+@skipping
+@given(everything)
+@example(on(2048, 2, {"postgresql": {"pooled_databases": 3, "pooled_workers": True}, "php_fpm": {}}))
+@example(on(8192, 4, {"postgresql": {"pooled_databases": 3}, "php_fpm": {}}))
+@example(on(8192, 4, {"postgresql": {"pooled_databases": 3, "max_connections": 20, "pooled_workers": True}, "php_fpm": {}}))
+@example(on(8192, 4, {"postgresql": {"pooled_databases": 20, "max_connections": 60, "extra_clients": 5}, "php_fpm": {}}))
+def test_i17_all_pools_together_find_connections_and_so_does_who_comes_directly(scenario: Scenario) -> None:
+    plan = feasible(scenario)
+    given_values = scenario.inputs("postgresql")
+    pooled = given_values.get("pooled_databases", 0)
+    assert ("pgbouncer" in plan) == bool(pooled)
+    if not pooled:
+        return
+    values = plan["pgbouncer"]
+    assert values["max_db_connections"] == values["default_pool_size"] >= 1
+    left = plan["postgresql"]["max_connections"] - plan["postgresql"]["superuser_reserved_connections"] - 1
+    direct = direct_workers(scenario, plan, "postgresql") + given_values.get("extra_clients", 0)
+    assert pooled * values["max_db_connections"] <= left - direct
+    assert values["max_client_conn"] >= workers(plan) + given_values.get("extra_clients", 0)
+    files = values["max_client_conn"] + pooled * values["max_db_connections"]
+    assert plan["limits"]["pgbouncer"]["LimitNOFILE"] > files or "nofile" in scenario.facts["lemp_capacity"]["kernel"]
 
 
 @skipping
@@ -1028,7 +1061,8 @@ def test_only_named_services_are_planned(scenario: Scenario) -> None:
     plan = feasible(scenario)
     names = set(scenario.services) - {"host"}
     assert set(plan["services"]) == names
-    assert {unit.partition("@")[0] for unit in plan["limits"]} == names
+    # The pooler is part of PostgreSQL.
+    assert {unit.partition("@")[0] for unit in plan["limits"]} == names | ({"pgbouncer"} & set(plan))
     assert {name for name in KNOWN_SERVICES if name in plan} == names
 
 
