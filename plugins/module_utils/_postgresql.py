@@ -86,6 +86,7 @@ def problems(inputs: Item) -> list[str]:
         *_odd_references(users, databases),
         *_odd_rights(users),
         *_odd_numbers(inputs),
+        *_odd_pools(inputs, databases),
         *_odd_tls(inputs),
         *_odd_settings(inputs.get("postgresql_extra_settings") or {}),
         *_odd_rules(inputs.get("postgresql_extra_hba_rules") or []),
@@ -264,10 +265,6 @@ def _odd_numbers(inputs: Item) -> list[str]:
         problem = out_of_bounds(name, inputs[name], low, high, is_planned=name in PLANNED_BOUNDS)
         if problem:
             found.append(problem)
-    if inputs.get("postgresql_port") and number(inputs["postgresql_port"]) == number(inputs.get("postgresql_pooler_port", 0)):
-        found.append(
-            f"postgresql_pooler_port is {inputs['postgresql_pooler_port']}, which is postgresql_port too; choose another."
-        )
     for user in inputs.get("postgresql_users") or []:
         for key in USER_SECONDS:
             if user.get(key) is not None and not 0 <= number(user[key]) <= 2147483:
@@ -281,6 +278,24 @@ def _odd_numbers(inputs: Item) -> list[str]:
                 f"postgresql_users: lock_timeout_seconds of {user['name']} is {user['lock_timeout_seconds']}, so its "
                 f"statement_timeout_seconds ({user['statement_timeout_seconds']}) always strikes first; lower the first."
             )
+    return found
+
+
+def _odd_pools(inputs: Item, databases: Sequence[Item]) -> list[str]:
+    pooled = [str(database["name"]) for database in databases if database.get("pooled")]
+    if not pooled:
+        return []
+    found = []
+    if "pgbouncer" in pooled:
+        found.append(
+            'postgresql_databases has "pgbouncer" pooled, which is the name of the pooler\'s own; choose another name.'
+        )
+    port = inputs.get("postgresql_port")
+    if port and number(port) in (POOLER_PORT, number(inputs.get("postgresql_pooler_port", POOLER_PORT))):
+        found.append(
+            f"postgresql_port is {port}, which the pooler takes, with which its package starts or as postgresql_pooler_port; "
+            "choose another, or have no database pooled."
+        )
     return found
 
 

@@ -630,6 +630,34 @@ def test_many_clients_with_prepared_statements_share_the_connections_of_the_pool
     assert 1 < max(seen) <= int(size)
 
 
+def test_statements_that_php_prepares_and_forgets_work_inside_a_transaction(host, pooled):
+    script = (
+        "$db = new PDO('pgsql:host=/run/postgresql;port=6432;dbname=shop_a', 'shop_a', getenv('PW'), "
+        "[PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]); $db->beginTransaction(); "
+        "$sum = 0; foreach ([20, 22] as $part) { $s = $db->prepare('SELECT ?::int'); $s->execute([$part]); "
+        "$sum += $s->fetchColumn(); unset($s); } $db->commit(); echo $sum;"
+    )
+    result = host.run(f"PW={shlex.quote(PASSWORDS['shop_a'])} php -r {shlex.quote(script)}")
+    assert (result.rc, result.stdout) == (0, "42"), result.stderr
+
+
+def test_rights_that_are_taken_away_end_with_the_connections_that_had_them(host, pooled):
+    def as_reader():
+        return sql(host, "SELECT 1", "reader", "shop_a", PASSWORDS["reader"], port=6432).rc
+
+    assert as_reader() == 0
+    closed = copy.deepcopy(ROLE_VARS["postgresql_users"])
+    reader = next(user for user in closed if user["name"] == "reader")
+    reader |= {"client_hosts": ["192.0.2.7"]}
+    try:
+        status, output = play(**pooled, postgresql_users=closed)
+        assert status == 0, output
+        assert as_reader() != 0
+    finally:
+        assert play(**pooled)[0] == 0
+    assert as_reader() == 0
+
+
 def test_a_pooler_that_was_killed_is_back_at_once(host, pooled):
     pid = host.check_output("systemctl show -P MainPID pgbouncer")
     host.check_output(f"kill -KILL {pid}")
@@ -663,7 +691,7 @@ def test_the_pooler_takes_a_rotated_password_and_another_size_without_a_restart(
 def test_pools_that_are_larger_than_the_server_are_refused_before_any_change(pooled):
     status, output = play(**pooled, postgresql_max_connections=30, postgresql_pool_size=50)
     assert status != 0
-    assert "max_connections of postgresql is 30, but extra clients and pools and administration need 61" in words(output), (
+    assert "max_connections of postgresql is 30, but extra clients and pools and administration need 63" in words(output), (
         output
     )
     assert "changed=0" in output

@@ -28,6 +28,8 @@ POOLER = 48 * MIB
 POOLED_PER_CPU = 4
 POOL_LEAST = 2
 POOLER_CLIENTS_LEAST = 100
+# Over which PgBouncer asks for passwords; template etc/pgbouncer/lemp-databases.ini.j2 of role postgresql has the same.
+POOLER_LOOKUPS = 2
 
 BUFFERS_LEAST = 32 * MIB
 BUFFERS_STEP = 8 * MIB
@@ -167,12 +169,12 @@ class PostgreSQL(Service):
             inputs,
             "max_connections",
             has_php=self.has_php and not self.pooled_workers,
-            kept=ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self.pooled * self.pool_size,
+            kept=ADMIN_CONNECTIONS + SUPERUSER_CONNECTIONS + self._pooled_connections,
             kept_for="pools and administration" if self.pooled else "administration",
             low=SUPERUSER_CONNECTIONS + 1,
             high=10000,
         )
-        if self.pooled_workers and self.clients.bound == "default":
+        if self.pooled_workers and self.has_php and not self.clients.pinned:
             self.clients.bound = "pooler"
         if self.pinned_buffers > BUFFERS_MOST_SHARE * self.host.memory:
             raise ValueError(
@@ -191,7 +193,13 @@ class PostgreSQL(Service):
         connections = inputs.whole("max_connections", low=0, high=10000)
         if not connections:
             return size
-        left = connections - ADMIN_CONNECTIONS - SUPERUSER_CONNECTIONS - (inputs.whole("extra_clients", low=0) or 0)
+        left = (
+            connections
+            - ADMIN_CONNECTIONS
+            - SUPERUSER_CONNECTIONS
+            - POOLER_LOOKUPS
+            - (inputs.whole("extra_clients", low=0) or 0)
+        )
         # Workers that come to the server itself have the other half.
         return max(1, min(size, left // (self.pooled if self.pooled_workers else 2 * self.pooled)))
 
@@ -222,6 +230,10 @@ class PostgreSQL(Service):
             wish_share=WISH_SHARE if self.has_php else WISH_SHARE_ALONE,
             max_workers=None if self.pooled_workers else self.clients.max_workers,
         )
+
+    @property
+    def _pooled_connections(self) -> int:
+        return self.pooled * self.pool_size + POOLER_LOOKUPS if self.pooled else 0
 
     @property
     def _pooler(self) -> dict[str, int]:
@@ -296,12 +308,11 @@ class PostgreSQL(Service):
     def _with_pooler(self, found: Outcome) -> Outcome:
         section = Section("pgbouncer", POOLER_TEXTS)
         clients = max(POOLER_CLIENTS_LEAST, 2 * (self.workers + self.clients.extra))
-        pools = self.pooled * self.pool_size
         section.put("default_pool_size", self.pool_size, "cpu", cpus=self.host.cpus, databases=self.pooled)
         section.put("max_db_connections", self.pool_size, "cpu", databases=self.pooled)
         section.put("max_client_conn", clients, "php_fpm" if self.workers else "default", php_workers=self.workers)
         section.put("query_wait_timeout", self.lock_wait, "php_fpm" if self.has_php else "default")
-        limits = unit_limits(POOLER, self.host, files=clients + pools + 64, tasks=4, oom_score=-600)
+        limits = unit_limits(POOLER, self.host, files=clients + self._pooled_connections + 64, tasks=4, oom_score=-600)
         return Outcome([*found.sections, section], {**found.parts, **self._pooler}, {**found.limits, "pgbouncer": limits})
 
     def _put_wal(self, section: Section) -> None:

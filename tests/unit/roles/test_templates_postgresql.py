@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from rendering import PLATFORMS, Role, daemon, lines
 
+from ansible_collections.lemp.stack.plugins.module_utils._plan.postgresql import POOLER_LOOKUPS
+
 ROLE = Role("postgresql")
 START, RELOAD, RULES, MAP = "conf.d/60-lemp.conf", "conf.d/61-lemp-reload.conf", "pg_hba.conf", "pg_ident.conf"
 PACKAGES = {"packages": {"postgresql-17": [{"version": "17.5-1"}], "postgresql-15": [{"version": "15.13-0+deb12u1"}]}}
@@ -100,6 +102,7 @@ def test_pooled_databases_alone_are_offered_with_what_the_plan_leaves_them() -> 
     found = dict(line.split(" = ", 1) for line in lines(render(POOLS, **POOLED)) if " = " in line)
     assert found["shop"] == "host=/var/run/postgresql port=5432"
     assert "wiki" not in found
+    assert found["postgres"].endswith(f"pool_size={POOLER_LOOKUPS} max_db_connections={POOLER_LOOKUPS}")
     plan = ROLE.evaluate("{{ __postgresql_plan }}", ansible_facts=FACTS, **POOLED)
     assert found["max_db_connections"] == str(plan["pgbouncer"]["max_db_connections"])
     pinned = dict(line.split(" = ", 1) for line in lines(render(POOLS, **POOLED, postgresql_pool_size=7)) if " = " in line)

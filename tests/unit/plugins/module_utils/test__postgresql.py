@@ -66,6 +66,10 @@ def test_a_group_needs_no_password() -> None:
     assert with_user(roles=["shop", "pg_monitor"]) == []
 
 
+def test_the_poolers_port_and_name_are_free_where_nothing_is_pooled() -> None:
+    assert found(port=6432, pooler_port=6432, databases=[{"name": "pgbouncer"}]) == []
+
+
 def test_an_owner_needs_no_privileges() -> None:
     users = [{**USERS[0], "privileges": [{"database": "shop", "tables": ["SELECT"]}]}]
     assert "gives the owner of a database privileges in it (shop: shop)" in found(users=users, databases=DATABASES)[0]
@@ -90,7 +94,12 @@ def test_a_database_that_cannot_be_is_named(databases: list[dict[str, Any]], sen
     [
         ({"port": 0}, "postgresql_port is 0; use a number from 1 to 65535."),
         ({"port": "x"}, "postgresql_port is x; use"),
-        ({"port": 6432, "pooler_port": "6432"}, "postgresql_pooler_port is 6432, which is postgresql_port too"),
+        ({"port": 6432, "databases": [{"name": "a", "pooled": True}]}, "postgresql_port is 6432, which the pooler takes"),
+        (
+            {"port": 7, "pooler_port": "7", "databases": [{"name": "a", "pooled": True}]},
+            "postgresql_port is 7, which the pooler",
+        ),
+        ({"databases": [{"name": "pgbouncer", "pooled": True}]}, 'postgresql_databases has "pgbouncer" pooled'),
         ({"pooler_port": 70000}, "postgresql_pooler_port is 70000; use a number from 1 to 65535."),
         ({"pool_size": -1}, "postgresql_pool_size is -1; use a number from 1 to 10000, or 0 to have it computed."),
         ({"max_connections": 3}, "postgresql_max_connections is 3; use a number from 12 to 10000, or 0 to have it computed."),

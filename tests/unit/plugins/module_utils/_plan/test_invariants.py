@@ -768,7 +768,7 @@ def test_i17_all_pools_together_find_connections_and_so_does_who_comes_directly(
     assert values["max_db_connections"] == values["default_pool_size"] >= 1
     left = plan["postgresql"]["max_connections"] - plan["postgresql"]["superuser_reserved_connections"] - 1
     direct = direct_workers(scenario, plan, "postgresql") + given_values.get("extra_clients", 0)
-    assert pooled * values["max_db_connections"] <= left - direct
+    assert pooled * values["max_db_connections"] + postgresql.POOLER_LOOKUPS <= left - direct
     assert values["max_client_conn"] >= workers(plan) + given_values.get("extra_clients", 0)
     files = values["max_client_conn"] + pooled * values["max_db_connections"]
     assert plan["limits"]["pgbouncer"]["LimitNOFILE"] > files or "nofile" in scenario.facts["lemp_capacity"]["kernel"]

@@ -32,7 +32,7 @@ def test_pools_take_the_place_of_the_workers_connections_and_leave_memory_to_cac
         "query_wait_timeout": 50,
         "max_client_conn": 100,
     }
-    assert plan["postgresql"]["max_connections"] == 8 + 8 + 3
+    assert plan["postgresql"]["max_connections"] == 8 + 2 + 8 + 3
     assert plan["explain"]["postgresql.max_connections"]["bound"] == "pooler"
     assert plan["postgresql"]["shared_buffers"] >= planned()["postgresql"]["shared_buffers"]
     assert plan["services"]["postgresql"]["parts"]["pooler"] == 48 * MIB
@@ -40,7 +40,7 @@ def test_pools_take_the_place_of_the_workers_connections_and_leave_memory_to_cac
 
 
 def test_beside_databases_that_are_not_pooled_workers_keep_their_connections() -> None:
-    assert planned(pooled_databases=2)["postgresql"]["max_connections"] == 40 + 2 * 4 + 8 + 3
+    assert planned(pooled_databases=2)["postgresql"]["max_connections"] == 40 + 2 * 4 + 2 + 8 + 3
 
 
 @pytest.mark.parametrize(("databases", "size"), [(1, 8), (3, 2), (8, 2), (30, 2)])
@@ -51,19 +51,25 @@ def test_pools_share_four_connections_per_cpu_and_have_two_at_least(databases: i
 def test_pinned_connections_no_longer_bound_php_and_are_shared_by_the_pools() -> None:
     plan = planned(max_connections=20, pooled_databases=3, pooled_workers=True, cpus=16)
     assert plan["php_fpm"]["max_children"] == 40
-    assert plan["pgbouncer"]["default_pool_size"] == (20 - 11) // 3
+    assert plan["pgbouncer"]["default_pool_size"] == (20 - 13) // 3
+
+
+def test_a_host_without_php_keeps_connections_for_clients_of_other_hosts() -> None:
+    facts = {"memtotal_mb": 8192, "processor_nproc": 2}
+    given = {"pooled_databases": 1, "pooled_workers": True}
+    assert make_plan(facts, {"postgresql": given})["postgresql"]["max_connections"] == 100 + 8 + 2 + 8 + 3
 
 
 def test_a_pinned_size_is_kept() -> None:
     plan = planned(pool_size=25, pooled_databases=2, pooled_workers=True)
     assert plan["pgbouncer"]["max_db_connections"] == 25
-    assert plan["postgresql"]["max_connections"] == 50 + 11
+    assert plan["postgresql"]["max_connections"] == 50 + 13
 
 
 @pytest.mark.parametrize(
     ("sizes", "databases", "fits"),
     [
-        pytest.param(89, 1, True, id="autobase-009, less what is kept for administration"),
+        pytest.param(87, 1, True, id="autobase-009, less what is kept for administration"),
         pytest.param(70, 2, False, id="autobase-010"),
         pytest.param(100, 2, False, id="autobase-011: two processes are two pools"),
     ],
