@@ -571,14 +571,7 @@ def pooled(host, layout):
         assert "changed=0" in output
         pytest.skip(f"PgBouncer here: {offered or 'none'}")
     assert status == 0, output
-    yield inputs
-    status, output = play("--check")
-    assert (status, host.service("pgbouncer").is_running) == (0, True), output
-    assert play()[0] == 0
-    assert not host.service("pgbouncer").is_running
-    assert not host.service("pgbouncer").is_enabled
-    status, output = play()
-    assert (status, "changed=0" in output) == (0, True), output
+    return inputs
 
 
 @pytest.mark.parametrize("where", [SOCKET, "127.0.0.1"])
@@ -695,6 +688,16 @@ def test_pools_that_are_larger_than_the_server_are_refused_before_any_change(poo
         output
     )
     assert "changed=0" in output
+
+
+def test_a_pooler_that_no_database_needs_any_more_is_stopped(host, pooled):
+    status, output = play("--check")
+    assert (status, host.service("pgbouncer").is_running) == (0, True), output
+    assert play()[0] == 0
+    assert not host.service("pgbouncer").is_running
+    assert not host.service("pgbouncer").is_enabled
+    status, output = play()
+    assert (status, "changed=0" in output) == (0, True), output
 
 
 def test_all_that_is_bad_is_told_at_once_and_before_any_change():
